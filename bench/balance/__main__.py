@@ -39,7 +39,7 @@ def _page(sections: list[str]) -> str:
 
 Written by `python -m bench.balance`. Four sites in a ring, six servers of 10 Gb/s each, targets of
 80 %; clients of a site may be served by the next ones after it. Clients follow a weight with a time
-constant of {FOLLOW_S:.0f} s. Servers report each {CONDITIONS.report_s:.0f} s; reports arrive
+constant of {FOLLOW_S:.0f} s. Servers report every {CONDITIONS.report_s:.0f} s; reports arrive
 {CONDITIONS.delay_s:.0f} s late, {CONDITIONS.loss:.0%} of them never, and each is wrong by up to
 {CONDITIONS.lie:.0%}. A fluid model: no requests, no caches.
 
@@ -51,9 +51,9 @@ constant of {FOLLOW_S:.0f} s. Servers report each {CONDITIONS.report_s:.0f} s; r
 
 *Peak* is the highest use of a site after the event, *late* that of the last {LAST_S:.0f} s. *Lost*
 is the share of the traffic that was beyond what its site can send. *Swing* is how far the use of a
-site goes up and down again in the last {LAST_S:.0f} s, all its turns together. *Moved* is how often
-all traffic changed its site, all in all. *Away* is the share that is not served by its first site
-in the end.
+site goes up and down, beyond what its demand does, in the last {LAST_S:.0f} s, summed up. *Moved*
+is how much traffic changed its site, as a multiple of all traffic. *Away* is the share that is not
+served by its first site in the end.
 """
     return head + "\n" + "\n".join(sections)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.dns.load import WORKS, Figure
 from bench.dns.report import report
 from bench.dns.servers import SERVERS
+from bench.where import measured_on
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="a file for the page")
     options = parser.parse_args()
     found = run(options.seconds, options.rounds)
-    text = report(found, os.getloadavg()[0], os.cpu_count() or 1)
+    text = report(found, os.getloadavg()[0], os.cpu_count() or 1, measured_on())
     print(text)
     if options.output is not None:
         options.output.write_text(text)

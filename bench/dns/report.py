@@ -19,22 +19,28 @@ MEANINGS = {
 Found = Mapping[str, Mapping[str, Sequence[Figure]]]
 
 
-def report(found: Found, load: float, processors: int) -> str:
-    """Return the page: medians over the rounds. `load` is what the machine had to do at the end."""
+def report(found: Found, load: float, processors: int, where: str) -> str:
+    """Return the page: medians over the rounds. `load` is the machine's load average at the end,
+    `where` says what it is and when it was measured.
+    """
     lines = [
         "# DNS answers beside Knot and PowerDNS",
         "",
-        "What an answer costs that is decided for the client's subnet, beside name servers that",
-        "answer from a static zone. Each runs alone, one worker on one core; the questions come",
-        "from another core. A ratio is the other's processor time for an answer by the router's: 1",
-        f"would be as little. The network has {SITES} sites of {SERVERS_EACH} servers and",
-        f"{PREFIXES:,} prefixes. The machine has {processors} processors, and at the end its load",
-        f"was {load:.1f}: where that is above 2, others had a part of them, and only ratios count.",
+        "The router decides each answer for the client's subnet; the other name servers answer",
+        "from a static zone. Each runs alone, one worker on one core; the questions come from",
+        "another core. A ratio is the other server's processor time for an answer, divided by the",
+        f"router's: above 1, the router takes less. The network has {SITES} sites of",
+        f"{SERVERS_EACH} servers and {PREFIXES:,} prefixes. The machine has {processors} cores;",
+        f"its load was {load:.1f} at the end: above {processors}, other programs had a part of",
+        "them, and only ratios count.",
+        "",
+        where,
         "",
         "`python -m bench.dns --output docs/benchmarks/dns.md` measures it again.",
         "",
-        "| asked for | answers/s | µs each | Knot µs | ratio | PowerDNS µs | ratio |",
-        "|---|---|---|---|---|---|---|",
+        "| asked for | answers/s | µs each | Knot, µs | ratio to Knot | PowerDNS, µs "
+        "| ratio to PowerDNS |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for work, meaning in MEANINGS.items():
         own, knot, powerdns = (_median(found[who][work]) for who in found)
@@ -45,8 +51,8 @@ def report(found: Found, load: float, processors: int) -> str:
         )
     lines += [
         "",
-        f"Wanted: ratios of {LEAST_OF_KNOT} and {LEAST_OF_POWERDNS}, and {LEAST_PER_S:,} answers a "
-        "second.",
+        f"The aims: ratios of {LEAST_OF_KNOT} and {LEAST_OF_POWERDNS} at least, and "
+        f"{LEAST_PER_S:,} answers a second.",
         "",
     ]
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.hashing.measure import SKEW, hold, measure_all, zipf
 from bench.hashing.report import report
+from bench.where import measured_on
 
 MIXES = {"10": (1,), "10, 40, 100": (1, 4, 10)}
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks" / "hashing.md"
@@ -26,7 +27,7 @@ def main() -> None:
         for count in (4, *counts)
         for mix, weights in MIXES.items()
     ]
-    text = report(costs, held, many, SKEW)
+    text = report(costs, held, many, SKEW, measured_on())
     print(text)
     if output is not None:
         output.write_text(text)

@@ -11,11 +11,11 @@ INTRODUCTION = """\
 
 Written by `python -m bench.hashing`. Times are processor times of one process, in pure Python \
 with xxh3; compare them with each other, not with those of other machines. What follows from them \
-is in [the decision](../decisions/0013-sharding.md).
+is in [the decision](../decisions/0013-sharding.md). {where}
 
 ## Algorithms
 
-Servers of 10, 40 and 100 Gbit/s in turn; {keys:,} keys (for weighted rendezvous among 1,000 \
+Servers of 10, 40 and 100 Gbit/s alternate; {keys:,} keys (for weighted rendezvous among 1,000 \
 servers a twentieth of that, so that its deviation is mostly chance). *Look-up* includes the key's \
 hash. *Deviation* and *most* are of the keys that a server has, as multiples of what its weight \
 says. *Beyond its share*: which part of all keys moves when one server leaves, less that server's \
@@ -39,14 +39,14 @@ is what moves when one server leaves the description, of shards and of demand, l
 """
 
 TIMES = """\
-What it costs. *First* is the look-up on the average over all shards in turn, most of which are in \
-an arc that was not asked for before; *known* is when all were. Both include the shard's hash.
+What it costs. *First* is the mean of one look-up for each shard, most of which are in an arc that \
+was not asked for before; *known* is the mean when all arcs were. Both include the shard's hash.
 """
 
 
-def report(costs: Sequence[Cost], held: Sequence[Held], keys: int, skew: float) -> str:
-    """Return the page."""
-    sections = [INTRODUCTION.format(keys=keys)]
+def report(costs: Sequence[Cost], held: Sequence[Held], keys: int, skew: float, where: str) -> str:
+    """Return the page. `where` says what the machine is, and the date."""
+    sections = [INTRODUCTION.format(keys=keys, where=where)]
     for count in sorted({cost.servers for cost in costs}):
         rows = [_cost(cost) for cost in costs if cost.servers == count]
         head = ["algorithm", "build", "memory", "look-up", "deviation", "most", "beyond its share"]

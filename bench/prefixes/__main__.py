@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.prefixes import measure
 from bench.prefixes.report import report
 from bench.prefixes.tables import prefixes, write_description
+from bench.where import measured_on
 
 FULL, QUICK = 1_000_000, 50_000
 LOOK_UPS = 100_000
@@ -39,7 +40,9 @@ def main() -> None:
             wrong = pool.apply(measure.disagreements, arguments)
     if wrong:
         raise SystemExit(f"{len(wrong)} addresses are found in different coverage: {wrong[:5]}")
-    text = report(results, prefixes=count, look_ups=LOOK_UPS, seed=options.seed)
+    text = report(
+        results, prefixes=count, look_ups=LOOK_UPS, seed=options.seed, where=measured_on()
+    )
     print(text)
     if not options.quick:
         REPORT.write_text(text, encoding="utf-8")

@@ -74,7 +74,7 @@ def by_length(description: Path, table: Sequence[Prefix], count: int, seed: int)
     built = time.process_time()
     memory = _peak_bytes() - before
     return _result(
-        "dictionary a length", (0.0, built - began), memory, found.find, table, count, seed
+        "a dictionary for each length", (0.0, built - began), memory, found.find, table, count, seed
     )
 
 

@@ -10,9 +10,10 @@ PAGE = """\
 # Clients among a million prefixes
 
 Written by `python -m bench.prefixes`. {prefixes:,} prefixes, three quarters IPv4, in the \
-lengths that routing tables have, many inside others, seed {seed}; {look_ups:,} look-ups a family, \
-a tenth of them of addresses that no prefix covers. Processor time, each way in a process of its \
-own. All {checked:,} look-ups said the same as dictionaries by length.
+lengths that routing tables have, many inside others, seed {seed}; {look_ups:,} look-ups for each \
+address family, a tenth of them of addresses that no prefix covers. Times are processor times; \
+each way has a process of its own. All {checked:,} look-ups gave the same as a dictionary for each \
+prefix length. {where}
 
 | way | read description | build | memory | look-up IPv4 | IPv6 |
 |---|--:|--:|--:|--:|--:|
@@ -20,22 +21,25 @@ own. All {checked:,} look-ups said the same as dictionaries by length.
 
 *Ranges* is what routers run (`headrace.topology.prefixes`): nested prefixes are flattened once \
 into disjoint ranges, so that a look-up is one binary search, and the range also says for how long \
-a prefix the answer holds. *Built* is what the supervisor does, in a process beside; its memory is \
-its peak, the description included. *Mapped* is what workers do with what \
-it built: they share the file. *Dictionary a length* is the usual way without a library; the \
-memory is its own, beside that of the description.
+a prefix the answer holds. *Built* is what the supervisor does, in a separate process; its memory \
+is its peak, the description included. *Mapped* is what workers do with what it built: they share \
+the file. *A dictionary for each length* is the usual way without a library; its memory does not \
+include the description.
 
 The aims: a look-up in 2 µs at most, loading in 5 s, 500 MB.
 """
 
 
-def report(results: Sequence[Result], *, prefixes: int, look_ups: int, seed: int) -> str:
-    """Return the page."""
+def report(
+    results: Sequence[Result], *, prefixes: int, look_ups: int, seed: int, where: str
+) -> str:
+    """Return the page. `where` says what the machine is, and the date."""
     return PAGE.format(
         prefixes=prefixes,
         seed=seed,
         look_ups=look_ups,
         checked=2 * look_ups,
+        where=where,
         rows="\n".join(_row(each) for each in results),
     )
 

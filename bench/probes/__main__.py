@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.probes import measure
 from bench.probes.page import page, rows
+from bench.where import measured_on
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks" / "probes.md"
 
@@ -33,7 +34,7 @@ def main() -> None:
     reported = [measure.report(workers, flows) for workers, flows in ((1, 100), (8, 1000))]
     print("\n".join(rows(probed, reported)))
     if not options.quick:
-        REPORT.write_text(page(probed, reported))
+        REPORT.write_text(page(probed, reported, measured_on()))
 
 
 if __name__ == "__main__":

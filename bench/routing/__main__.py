@@ -19,6 +19,7 @@ from bench.routing.stand import (
     start_router,
     start_trusting_router,
 )
+from bench.where import measured_on
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, help="a file for the page")
     options = parser.parse_args()
-    text = report(run(options.seconds, options.rounds))
+    text = report(run(options.seconds, options.rounds), measured_on())
     print(text)
     if options.output is not None:
         options.output.write_text(text)

@@ -52,7 +52,7 @@ quarter of the catalogue. {scale.warm_up:,} requests fill the stores, the next
 {scale.requests - scale.warm_up:,} are counted. The class is stored as `own`: one copy in the site.
 Servers wait for each other rather than hedge, so that the load of this machine changes nothing.
 
-| arrangement | in the first server's store | requests at the origin | share | beside neither |
+| arrangement | in the first server's store | requests at the origin | of all | ratio to neither |
 |---|--:|--:|--:|--:|
 {table}
 

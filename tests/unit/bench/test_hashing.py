@@ -39,7 +39,7 @@ def test_anchor_takes_out_servers_one_after_the_other() -> None:
 
 def test_the_report_has_every_algorithm_and_the_placement() -> None:
     held = [hold([1, 1, 4], "10, 40", zipf(500))]
-    text = report(list(measure_all((4,), 500)), held, 500, 0.9)
+    text = report(list(measure_all((4,), 500)), held, 500, 0.9, "Measured.")
     for name in ALGORITHMS:
         assert f"| {name} |" in text
     assert "| 3 | 10, 40 |" in text

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from headrace.cache.record import StoredResponse
 from headrace.store import Part, PurgeRule, Store, StoreError, StoreSettings
+from headrace.store.rows import SliceRow
 from headrace.store.transaction import BATCH, Transaction
 from tests.unit.store.samples import MIB, a_record, a_store, body_of, find, slice_files
 
@@ -50,8 +51,8 @@ def rows(store: Store) -> list[list[tuple[bytes, bytes]]]:
 def test_the_index_is_the_same_after_either(batches: list[list[int]]) -> None:
     with (
         TemporaryDirectory() as one, TemporaryDirectory() as other,
-        a_store(Path(one), inline_bytes=INLINE_BYTES, clock=lambda: 2000.0) as together,
-        a_store(Path(other), inline_bytes=INLINE_BYTES, clock=lambda: 2000.0) as alone,
+        a_store(Path(one), 64 * MIB, inline_bytes=INLINE_BYTES, clock=lambda: 2000.0) as together,
+        a_store(Path(other), 64 * MIB, inline_bytes=INLINE_BYTES, clock=lambda: 2000.0) as alone,
     ):  # fmt: skip
         for number, sizes in enumerate(batches):
             records = [a_small(f"{number}-{n}", size) for n, size in enumerate(sizes)]
@@ -59,6 +60,24 @@ def test_the_index_is_the_same_after_either(batches: list[list[int]]) -> None:
             for stored in records:
                 fill_alone(alone, stored)
         assert rows(together) == rows(alone)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.integers(0, INLINE_BYTES), min_size=1, max_size=20), max_size=12))
+def test_a_full_store_stays_within_its_bounds(batches: list[list[int]]) -> None:
+    with TemporaryDirectory() as path, a_store(Path(path), inline_bytes=INLINE_BYTES) as store:
+        records: list[StoredResponse] = []
+        for number, sizes in enumerate(batches):
+            batch = [a_small(f"{number}-{n}", size) for n, size in enumerate(sizes)]
+            finish(store, *batch)
+            records += batch
+            assert store.stats()["bytes"] <= MIB
+        with store.index.read() as transaction, transaction.cursor(store.index.slices) as cursor:
+            charged = [SliceRow.unpacked(packed).file_bytes for _key, packed in cursor]
+        assert sum(charged) == store.stats()["bytes"]
+        for stored in records:
+            if find(store, stored) is not None:
+                assert body_of(store, stored) == body(stored)
 
 
 @pytest.fixture

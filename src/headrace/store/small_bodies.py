@@ -23,8 +23,8 @@ MOST = 256
 
 LEAST_CHARGE_BYTES = 2048
 """What the smallest is charged. The index's own bound admits no more of them, for their other rows
-take a quarter of that there; charged by their few bytes, one large slice would drive out hundreds
-of thousands, which takes seconds.
+take more than a quarter of that there; charged by their few bytes, one large slice would drive out
+hundreds of thousands, which takes seconds.
 """
 
 _NODE_BYTES = 8 + 9 + 2  # a row's header and key, and its place in the page's list

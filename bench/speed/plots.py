@@ -62,13 +62,13 @@ def _ratios(works: Sequence[Compared], peers: Sequence[str], path: Path) -> None
         )  # fmt: skip
     axis.axvline(1.0, color="grey", linewidth=0.8)
     axis.set_xscale("log")
-    ticks = [0.1, 0.25, 0.5, 0.8, 1.0, 1.25, 2.0, 4.0, 10.0]
+    ticks = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.set_yticks(range(len(works)), [f"{work.letter} {work.title}" for work in works])
     axis.invert_yaxis()
     axis.tick_params(labelsize=7)
-    axis.set_title(f"{OWN} : other server, within rounds", fontsize=9)
+    axis.set_title("Ratio to each server: Headrace is better on the right of 1", fontsize=9)
     axis.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=90, bbox_inches="tight", metadata={"Software": None})

@@ -161,7 +161,7 @@ def one(result: Result, works: Sequence[Compared], images: Sequence[str]) -> str
         for part in (
             f"## Figures: {name}",
             figures(works, peers),
-            *(f"![{image}]({image})" for image in images),
+            *(f"![{_caption(image)}]({image})" for image in images),
             f"### Processor time for an answer: {name}\n\n{CPU_INTRO}\n\n" + costs(works, peers),
             f"### {title}: {name}\n\n" + instructions(counted, peers) if counted else "",
             f"### Who was busy: {name}\n\n" + busy(works, peers),
@@ -171,6 +171,13 @@ def one(result: Result, works: Sequence[Compared], images: Sequence[str]) -> str
         )
         if part
     )
+
+
+def _caption(image: str) -> str:
+    """What a picture shows, for those who do not see it."""
+    if "growth" in image:
+        return "Processor time for an answer, by objects stored and by connections"
+    return "Ratio to each other server in each work, with its range; right of 1 Headrace is better"
 
 
 def figures(works: Sequence[Compared], peers: Sequence[str]) -> str:

@@ -103,7 +103,10 @@ def test_a_target_whose_work_gave_no_figure_has_failed_and_is_not_missed() -> No
 
 
 def test_pictures_are_shown() -> None:
-    assert "![ratios.png](ratios.png)" in page(result([SEGMENTS]), images=("ratios.png",))
+    text = page(result([SEGMENTS]), images=("speed-ratios-one.png", "speed-growth-one.png"))
+    assert "![Ratio to each other server" in text
+    assert "](speed-ratios-one.png)" in text
+    assert "by connections](speed-growth-one.png)" in text
 
 
 def test_targets_are_judged_for_each_machine() -> None:

@@ -6,15 +6,15 @@ for those who follow; it takes a name in a directory, which the disk's journal k
 small and comes whole goes without (`claim`). Further slices are only asked for by those who know
 the first, and have no claim: their file is locked.
 
-Where two names share a byte, one waits for the other.
+Where two names share a byte, one waits for the other. Clients choose what is behind a name's first
+bytes, so which byte it is comes from a digest that they cannot aim at another's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
-
-import xxhash
 
 from headrace.store import locks, part
 from headrace.store.follower import PartFollower
@@ -136,4 +136,5 @@ class ClaimFollower(PartFollower):
 
 
 def _place_of(name: bytes) -> int:
-    return xxhash.xxh3_64_intdigest(name) % _PLACES
+    digest = hashlib.blake2b(name, digest_size=8).digest()
+    return int.from_bytes(digest, "little") % _PLACES

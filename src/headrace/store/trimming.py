@@ -8,6 +8,7 @@ left it, and of the sweep.
 
 from __future__ import annotations
 
+from headrace.store.index import READ_ERRORS, damaged
 from headrace.store.store import Store
 
 
@@ -16,7 +17,10 @@ def trim(store: Store) -> bool:
 
     Raises StoreError or OSError.
     """
-    used_bytes = store.index.totals().used_bytes
+    try:
+        used_bytes = store.index.totals().used_bytes
+    except READ_ERRORS as error:
+        raise damaged(error) from error
     if used_bytes <= store.room_bytes() // 2:  # what small bodies leave is more than that
         return False
     with store.transaction() as transaction:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from headrace.store import Part, Store, StoreSettings
+from headrace.store.errors import IndexDamaged
 from headrace.store.maintenance import sweep
 from headrace.store.trimming import trim
 from tests.unit.store.samples import MIB, a_record, a_store, body_of, fill, find, slice_files
@@ -135,3 +136,10 @@ def test_the_bound_is_of_the_stores_size() -> None:
     assert bound(1024 * MIB) == 16 * MIB
     assert bound(2048 * MIB) == 32 * MIB
     assert bound(10**13) == 64 * MIB
+
+
+def test_a_damaged_index_is_told_of(store: Store) -> None:
+    with store.index.env.begin(write=True) as transaction:
+        transaction.put(b"totals", b"?", db=store.index.meta)
+    with pytest.raises(IndexDamaged):
+        trim(store)

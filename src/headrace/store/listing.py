@@ -72,11 +72,23 @@ def page(
             if len(found) >= limit or seen >= SEEN_AT_MOST:
                 return found, bytes(rows.key())
             seen += 1
-            stored = decode_record(rows.value())
-            if stored.key.startswith(prefix) and rules.effect(stored) is not PurgeEffect.HARD:
+            stored = _readable(rows.value())
+            if (
+                stored is not None
+                and stored.key.startswith(prefix)
+                and rules.effect(stored) is not PurgeEffect.HARD
+            ):
                 found.append(stored)
             more = rows.next()
     return found, None
+
+
+def _readable(packed: memoryview) -> StoredResponse | None:
+    """Return a record; None for one that says nothing: the rest is there all the same."""
+    try:
+        return decode_record(packed)
+    except msgspec.DecodeError:
+        return None
 
 
 def variants(index: Index, rules: RuleSet, key_hash: bytes) -> tuple[StoredResponse, ...]:
@@ -89,11 +101,13 @@ def variants(index: Index, rules: RuleSet, key_hash: bytes) -> tuple[StoredRespo
 
 
 def _records(index: Index, key_hash: bytes) -> list[StoredResponse]:
-    records = []
+    records: list[StoredResponse] = []
     with index.read() as transaction, transaction.cursor(index.records) as rows:
         more = rows.set_range(key_hash)
         while more and bytes(rows.key()).startswith(key_hash):
-            records.append(decode_record(rows.value()))
+            stored = _readable(rows.value())
+            if stored is not None:
+                records.append(stored)
             more = rows.next()
     return records
 

@@ -375,14 +375,8 @@ class Store:
         return self.committer.commit(finished, stored, length, record=record)
 
     def _remove_unreadable(self, key_hash: bytes, variant: bytes) -> None:
-        """Take a record that says nothing out of the index: it costs one fill, and a count."""
-        key = record_key(key_hash, variant)
         with self.transaction() as transaction:
-            index = self.index
-            if transaction.existing(key) is None and transaction.change.remove(index.records, key):
-                transaction.change.totals.corrupt += 1
-                if not transaction.change.keys_with_prefix(index.records, key_hash, 1):
-                    transaction.change.remove(index.vary, key_hash)
+            transaction.drop_unreadable(record_key(key_hash, variant))
 
     def _remove_faulty(self, key: bytes, row: SliceRow, fault: Fault) -> None:
         """Take a slice that cannot be served out of the index, unless it was replaced since."""

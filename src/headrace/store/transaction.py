@@ -318,11 +318,21 @@ class Transaction:
         known = self.existing(key)
         if known is None or known.version != version:
             return
+        self._remove_record(key)
+
+    def drop_unreadable(self, key: bytes) -> None:
+        """Remove what is under this record key if it says nothing: it costs one fill, and a count.
+        Its slices leave when their turn comes.
+        """
+        if self.existing(key) is None and self._remove_record(key):
+            self.change.totals.corrupt += 1
+
+    def _remove_record(self, key: bytes) -> bool:
         index = self.change.index
-        self.change.remove(index.records, key)
-        key_hash = key[:16]
-        if not self.change.keys_with_prefix(index.records, key_hash, 1):
-            self.change.remove(index.vary, key_hash)
+        removed = self.change.remove(index.records, key)
+        if removed and not self.change.keys_with_prefix(index.records, key[:16], 1):
+            self.change.remove(index.vary, key[:16])
+        return removed
 
     def supersede(self, version: bytes) -> None:
         """Remove a version's slices, now if they are few, by the sweep if they are many."""

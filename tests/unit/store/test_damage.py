@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from headrace.store import Store
+from headrace.store import PurgeRule, Store
 from headrace.store.index import Index
-from tests.unit.store.samples import a_record, a_store, body_of, fill, find, slice_files
+from headrace.store.layout import digest, record_key
+from tests.unit.store.samples import a_record, a_store, body_of, fill, find, slice_files, swept
 
 
 def flip(path: Path, at: int) -> None:
@@ -138,3 +139,27 @@ def test_evicting_ends_in_a_damaged_index(tmp_path: Path, damage: Callable[[Inde
             change.totals.ghost_bytes = too_many
         fill_some(100)
         assert store.index.totals().ghost_bytes < too_many
+
+
+def test_one_unreadable_record_leaves_the_others(tmp_path: Path) -> None:
+    with a_store(tmp_path, inline_bytes=2000) as store:
+        kept = [a_record(key=b"films\n/%d" % number, version=f"{number}") for number in range(9)]
+        for stored in kept:
+            fill(store, stored)
+        damaged = kept.pop(4)
+        key = record_key(digest(damaged.key), b"")
+        with store.index.write() as change:
+            row = change.get(store.index.records, key)
+            assert row is not None
+            change.put(store.index.records, key, row[:-1] + bytes((row[-1] ^ 1,)))
+        listed, _more = store.list(b"films\n", 100)
+        assert {stored.key for stored in listed} == {stored.key for stored in kept}
+        assert store.inspect(digest(damaged.key)) == []
+        assert store.variants(digest(damaged.key)) == ()
+        store.purge(PurgeRule("url", b"films\n/0"))
+        swept(store)
+        assert store.stats()["corrupt"] == 1
+        assert store.stats()["objects"] == len(kept) - 1
+        assert store.vary_of(digest(damaged.key)) is None
+        swept(store, keep_s=-1.0)
+        assert store.stats()["rules"] == 0  # carried out, and done with

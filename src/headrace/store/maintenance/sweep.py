@@ -85,7 +85,7 @@ def _walk(store: Store, limit: int) -> bool:
             more = cursor.set_range(current.cursor)
             seen = 0
             while more and seen < limit and len(hit) < BATCH:
-                if _is_hit(rules, decode_record(cursor.value())):
+                if _is_to_go(rules, cursor.value()):
                     hit.append(bytes(cursor.key()))
                 seen += 1
                 more = cursor.next()
@@ -109,6 +109,14 @@ def _walk(store: Store, limit: int) -> bool:
     return again or next_key is not None
 
 
+def _is_to_go(rules: RuleSet, packed: memoryview) -> bool:
+    """Return whether rules hit a record; one that says nothing may be what they mean."""
+    try:
+        return _is_hit(rules, decode_record(packed))
+    except msgspec.DecodeError:
+        return True
+
+
 def _is_hit(rules: RuleSet, stored: StoredResponse) -> bool:
     match rules.effect(stored):
         case PurgeEffect.HARD:
@@ -122,7 +130,10 @@ def _is_hit(rules: RuleSet, stored: StoredResponse) -> bool:
 def _carry_out(transaction: Transaction, rules: RuleSet, key: bytes) -> bool:
     """Carry the rules out on a record; False when slices are left for another transaction."""
     stored = transaction.existing(key)
-    if stored is None or not _is_hit(rules, stored):
+    if stored is None:
+        transaction.drop_unreadable(key)
+        return True
+    if not _is_hit(rules, stored):
         return True  # replaced since it was read
     if rules.effect(stored) is PurgeEffect.SOFT:
         transaction.change.put(

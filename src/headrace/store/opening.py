@@ -79,7 +79,10 @@ def _open_or_replace(path: Path, settings: StoreSettings, state: SharedState) ->
     except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError):
         _set_aside(path)
     except lmdb.Error as error:
-        raise StoreError(f"the index in {where} cannot be opened: {error}") from error
+        raise StoreError(
+            f"the index in {where} cannot be opened: {error}; all that is in it must belong to the "
+            "user that runs headrace (`chown -R`)"
+        ) from error
     own_directory(where)
     return Index(where, settings.map_bytes, state)
 

@@ -5,6 +5,7 @@ Turns records into plain JSON values for operators; everything else is the store
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -104,8 +105,9 @@ class OwnStore:
                 raise
         except OSError as error:
             raise CacheDirError(
-                f"the cache directory {path} cannot be used: {error.strerror or error}; let the "
-                "user that runs headrace write there, or choose another cache_dir"
+                f"the cache directory {path} cannot be used: {_told(error)}; let the user that "
+                "runs headrace own all that is in it (`chown -R`) and write there, or choose "
+                "another cache_dir"
             ) from error
         member = config.network is not None
         kept_s = sweep.KEEP_FOR_OTHERS_S if member else sweep.KEEP_S
@@ -275,3 +277,8 @@ def _cursor_bytes(cursor: str) -> bytes:
         return bytes.fromhex(cursor)
     except ValueError as error:
         raise CursorError("this cursor is not from a listing: begin without one") from error
+
+
+def _told(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return what if error.filename is None else f"{os.fsdecode(error.filename)}: {what}"

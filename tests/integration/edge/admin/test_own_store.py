@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from headrace.config import Config, Listener, Service
 from headrace.edge.admin.own_store import CacheDirError, OwnStore, open_store
 from headrace.edge.admin.report import STORE_COUNTERS, STORE_GAUGES
 from headrace.edge.admin.store_admin import CursorError, Purge, StoredVariant
-from headrace.store import StoreInUse
+from headrace.store import Store, StoreInUse
 
 KEYS = [b"video\nvideo.example/%d" % number for number in range(5)]
 
@@ -75,6 +77,19 @@ def test_a_directory_has_one_owner(store: OwnStore, tmp_path: Path) -> None:
 def test_a_closed_store_can_be_opened_again(tmp_path: Path) -> None:
     open_store(config(tmp_path)).close()
     open_store(config(tmp_path)).close()
+
+
+def test_a_file_of_another_user_is_named_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "claim.lock"
+
+    def refused(_path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(theirs))
+
+    monkeypatch.setattr(Store, "claim", refused)
+    with pytest.raises(CacheDirError, match=f"{theirs}: Permission denied; .*chown -R"):
+        open_store(config(tmp_path))
 
 
 def test_a_path_that_is_no_directory_is_named(tmp_path: Path) -> None:

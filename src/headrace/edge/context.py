@@ -129,6 +129,7 @@ class WorkerContext(FillEnvironment):
     def stop(self) -> None:
         """Break off everything."""
         self.fills.close()
+        self.store.committer.on_behind = None  # the store may outlive this
         self.trimming.stop()
         self.tasks.cancel()
         self.upstreams.stop()

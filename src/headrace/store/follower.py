@@ -32,7 +32,8 @@ class PartFollower:
 
     @classmethod
     def open(cls, path: str) -> PartFollower | None:
-        """Follow the part at `path`; None when it is gone (finished or given up): look it up again.
+        """Follow the part at `path`; None when it is gone (finished or given up), or is what a dead
+        holder left: look it up again.
 
         Raises OSError.
         """
@@ -49,6 +50,9 @@ class PartFollower:
                 return None
             os.pwrite(fd, b"\1", header.FOLLOWED_AT)
             follower.poll()
+            if not follower.alive():
+                follower.close()
+                return None
         except BaseException:
             os.close(fd)
             raise

@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 
 from headrace.store import locks, part
+from headrace.store.files import open_file
 from headrace.store.follower import PartFollower
 from headrace.store.layout import FILLS_LOCK, PARTS, part_file
 from headrace.store.part import Busy, Commit, Part
@@ -122,7 +123,7 @@ class ClaimFollower(PartFollower):
 
     def poll(self) -> PartPhase:
         """Look whether it goes on: two system calls, 4 µs."""
-        if not self._permits.is_claimed(self._place) or os.path.exists(self.path):
+        if not self._permits.is_claimed(self._place) or _is_live_part(self.path):
             self.phase = PartPhase.COMPLETE
         return self.phase
 
@@ -133,6 +134,18 @@ class ClaimFollower(PartFollower):
     def close(self) -> None:
         """Stop following. Idempotent."""
         self.fd = -1
+
+
+def _is_live_part(path: str) -> bool:
+    """Return whether somebody has the part at `path`: a worker that was killed leaves its file."""
+    try:
+        fd = open_file(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return locks.is_locked(fd)
+    finally:
+        os.close(fd)
 
 
 def _place_of(name: bytes) -> int:

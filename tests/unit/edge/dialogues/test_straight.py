@@ -103,6 +103,33 @@ async def test_all_who_come_meanwhile_share_what_went_straight(edge: MemoryEdge)
     assert edge.asked == ["GET /warm", "GET /film"]
 
 
+@pytest.mark.parametrize("came", [b"", reply(200, FRESH, body=b"of old", length=len(FILM))])
+@in_memory()
+async def test_nobody_follows_a_dead_worker_while_another_goes_straight(
+    edge: MemoryEdge, came: bytes
+) -> None:
+    dead, other, go = edge.worker(), edge.worker(), asyncio.Event()
+    edge.origin(playbook(any_request, came, stall))
+    dead.begin("/film")
+    await asyncio.sleep(1)
+    dead.kill()
+    assert list(edge.store.parts.iterdir())  # what it left
+    await warm(edge, kept(until(go), SMALL, taken))
+    first = edge.begin("/film")
+    await asyncio.sleep(1)
+    assert is_straight(edge)
+    follower = other.begin("/film")
+    await asyncio.sleep(1)
+    assert (follower.status, len(other.context.fills._remotes)) == (0, 1)
+    before = list(other.context.fills._remotes.values())
+    await asyncio.sleep(1)
+    assert list(other.context.fills._remotes.values()) == before  # it waits, and asks no more
+    go.set()
+    assert (await first.done()).seen == (200, b"small", "miss")
+    assert (await follower.done()).body == b"small"
+    assert edge.asked == ["GET /film", "GET /warm", "GET /film"]
+
+
 @in_memory()
 async def test_another_worker_waits_for_what_went_straight(edge: MemoryEdge) -> None:
     go = asyncio.Event()

@@ -15,6 +15,7 @@ from headrace.store.errors import StoreError
 from headrace.store.files import own_directory
 from headrace.store.index import READ_ERRORS, Index
 from headrace.store.layout import (
+    FILLS,
     FORMAT,
     INDEX,
     JOURNAL,
@@ -32,7 +33,7 @@ from headrace.store.shared_memory import SharedState, is_in_use
 
 def open_index(path: Path, settings: StoreSettings, now: float) -> tuple[Index, SharedState]:
     """Open or make index and shared state. Raises StoreError or OSError."""
-    for directory in (path, path / OBJECTS, path / PARTS, path / SPARES):
+    for directory in (path, path / OBJECTS, path / PARTS, path / SPARES, path / FILLS):
         own_directory(directory)
     lock = locks.open_lock_file(path / OPEN_LOCK)
     try:

@@ -1,6 +1,6 @@
 """Who may fill what: one process at a time, whatever becomes of it.
 
-The permit to fill the first slice of a name is a claim: a byte of one file that all processes have
+The permit to fill the first slice of a name is a claim: a byte of a file that all processes have
 open, locked by the kernel for as long as its holder has it and lives. A part's file beside it is
 for those who follow; it takes a name in a directory, which the disk's journal knows of, so what is
 small and comes whole goes without (`claim`). Further slices are only asked for by those who know
@@ -19,12 +19,16 @@ from pathlib import Path
 from headrace.store import locks, part
 from headrace.store.files import open_file
 from headrace.store.follower import PartFollower
-from headrace.store.layout import FILLS_LOCK, PARTS, part_file
+from headrace.store.layout import FILLS, PARTS, part_file
 from headrace.store.part import Busy, Commit, Part
 from headrace.store.phases import PartPhase
 from headrace.store.spare_files import SpareFiles
 
 _PLACES = 1 << 60
+_FILES = 32
+"""The kernel looks at all locks of a file for each of its own: with 10,000 in one, when an origin
+hangs, that takes 1 ms. Each process has a descriptor of each.
+"""
 
 
 class Claim:
@@ -51,17 +55,23 @@ class Permits:
 
     def __init__(self, path: Path, commit: Commit, spares: SpareFiles) -> None:
         """`path` is the store's. Raises OSError."""
-        self._fd = locks.open_lock_file(path / FILLS_LOCK)
+        self._held: set[int] = set()
+        self._fds: list[int] = []
+        try:
+            for number in range(_FILES):
+                self._fds.append(locks.open_lock_file(path / FILLS / f"{number:02x}"))
+        except OSError:
+            self.close()
+            raise
         self._parts = os.fspath(path / PARTS)
         self._commit = commit
         self._spares = spares
-        self._held: set[int] = set()
 
     def claim(self, name: bytes) -> Claim | None:
         """Become the one who fills `name`, without a part; None when another does. 3 µs."""
         place = _place_of(name)
         # Locks of one open file are never in each other's way.
-        if place in self._held or not locks.try_lock_byte(self._fd, place):
+        if place in self._held or not locks.try_lock_byte(self._fds[place % _FILES], place):
             return None
         self._held.add(place)
         return Claim(self, place)
@@ -89,7 +99,9 @@ class Permits:
 
     def is_claimed(self, place: int) -> bool:
         """Return whether any process has this claim. 2 µs."""
-        return place in self._held or (self._fd >= 0 and locks.is_byte_locked(self._fd, place))
+        if place in self._held:
+            return True
+        return bool(self._fds) and locks.is_byte_locked(self._fds[place % _FILES], place)
 
     def _follow(self, name: bytes, path: str) -> PartFollower | None:
         place = _place_of(name)
@@ -98,14 +110,13 @@ class Permits:
     def _give(self, place: int) -> None:
         if place in self._held:
             self._held.remove(place)
-            if self._fd >= 0:
-                locks.unlock_byte(self._fd, place)
+            locks.unlock_byte(self._fds[place % _FILES], place)
 
     def close(self) -> None:
         """Give all claims back. Idempotent."""
-        fd, self._fd = self._fd, -1
+        fds, self._fds = self._fds, []
         self._held.clear()
-        if fd >= 0:
+        for fd in fds:
             os.close(fd)
 
 

@@ -56,6 +56,18 @@ def test_names_are_apart(store: Store, other: Permits) -> None:
     assert isinstance(begun(other, b"0", 1), Part)  # which only those ask for who know the first
 
 
+def test_no_file_has_many_of_the_locks(store: Store) -> None:
+    claims = [store.permit(b"%d" % number) for number in range(320)]
+    assert None not in claims
+    locked = Path("/proc/locks").read_text().split("\n")
+    counts = [
+        sum(f":{path.stat().st_ino} " in line for line in locked)
+        for path in (store.path / "fills").iterdir()
+    ]
+    assert sum(counts) >= 320  # other file systems' files may have the same numbers
+    assert sorted(counts)[len(counts) // 2] < 20
+
+
 def test_no_name_can_be_aimed_at_the_byte_of_another(store: Store, other: Permits) -> None:
     # The eight bytes blot out those behind them in XXH3: any two such names have the same hash.
     aimed = bytes(16) + bytes.fromhex("ded46de9839097db")

@@ -12,7 +12,7 @@ from headrace.config.edge.model import Config
 
 log = structlog.get_logger()
 
-SPARE_DESCRIPTORS = 128
+SPARE_DESCRIPTORS = 160
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 

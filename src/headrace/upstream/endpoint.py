@@ -61,6 +61,8 @@ def origin_context(
     context = _contexts.get(key)
     if context is None:
         context = ssl.create_default_context(cafile=ca_file)
+        # Python before 3.11.4 sets it: whoever is in between could cut a body where he likes.
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         context.set_alpn_protocols(["http/1.1"])
         if not verify:
             context.check_hostname = False

@@ -75,8 +75,8 @@ class Figures(msgspec.Struct, frozen=True):
     healing until they are with their owners for good. `named_s` is how long requests failed that
     went where DNS had sent them, and `failed_named` how many. `elsewhere` are the clients and VIPs
     that brought a session of TLS to another server than before, `resumed` those that resumed it.
-    `outcomes` are what failed requests, of all kinds, ended with, and `failures` the first of each;
-    `ended` are the first downloads that were cut.
+    `outcomes` are what failed requests, of all kinds, ended with, and `failures` the first of each,
+    before the healing and since; `ended` are the first downloads that were cut.
     `lost` are packets that the lab's own lines lost meanwhile.
     """
 
@@ -169,7 +169,7 @@ def figures_of(seen: Seen) -> Figures:
         refused=counts.refused,
         failed_named=counts.failed_named,
         outcomes=dict(counts.outcomes),
-        failures=list(_first_of_each(counts.failures)),
+        failures=list(_first_of_each(counts.failures, _after_s(seen, healed_s))),
         ended=sorted(counts.ended, key=lambda one: one.ended_s)[:MOST_FAILURES],
         lost=seen.lost,
         elsewhere=len(elsewhere),
@@ -179,13 +179,18 @@ def figures_of(seen: Seen) -> Figures:
     )
 
 
-def _first_of_each(failures: Iterable[Failure]) -> Iterator[Failure]:
-    """Yield the first failures of each outcome: a reset is another matter than a hundred timeouts
-    before it."""
-    known = Counter[str]()
+def _after_s(seen: Seen, at_s: float | None) -> float:
+    return float("inf") if at_s is None else at_s - seen.event_s
+
+
+def _first_of_each(failures: Iterable[Failure], healed_after_s: float) -> Iterator[Failure]:
+    """Yield the first failures of each outcome before the healing, and since: a reset is another
+    matter than a hundred timeouts before it, and what fails on the way back than on the way out."""
+    known = Counter[tuple[str, bool]]()
     for one in sorted(failures, key=lambda one: one.after_s):
-        known[one.outcome] += 1
-        if known[one.outcome] <= MOST_FAILURES:
+        kind = one.outcome, one.after_s >= healed_after_s
+        known[kind] += 1
+        if known[kind] <= MOST_FAILURES:
             yield one
 
 

@@ -148,6 +148,12 @@ def test_the_first_failures_of_each_kind_are_kept() -> None:
     assert [one.outcome for one in found] == ["timeout"] * 20 + ["reset"]
 
 
+def test_the_first_failures_since_the_healing_are_kept_too() -> None:
+    record = Record("c", asked(OWN, (2.0, 3.0), "timeout") + asked(OWN, (7.5, 7.6), "timeout"))
+    found = figures_of(seen(record)).failures
+    assert [one.after_s >= 5.0 for one in found] == [False] * 20 + [True] * 10
+
+
 def test_downloads() -> None:
     downloads = [
         Download(OWN, 0.5, 1.0, "short", 10),  # before the event

@@ -28,7 +28,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from headrace.edge.hot import Hit, ReadyHit
+from headrace.edge.hot import AnyHit
 from headrace.http.chunked import BadChunking, ChunkedDecoder
 from headrace.http.message import Field
 from headrace.http.parser import (
@@ -458,7 +458,7 @@ class MemoryExchange:
         if self.has_body or not self.keep_alive:
             self.client.open = False
         context = self.context
-        self.hot = isinstance(context, Hit | ReadyHit)
+        self.hot = isinstance(context, AnyHit)
         self.word = "hit" if self.hot else getattr(context, "cache", "")
         self.client.handler.finished(self, outcome)
         self.context = self.head = None

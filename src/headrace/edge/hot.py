@@ -85,6 +85,10 @@ class ReadyHit(msgspec.Struct, gc=False):
         return current_age_s(self.block, now)
 
 
+AnyHit = Hit | ReadyHit
+"""What the context of an exchange is whose answer is sent at once."""
+
+
 class HotEntry(Hit):
     """One stored response, ready to send.
 

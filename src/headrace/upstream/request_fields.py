@@ -23,7 +23,7 @@ class PreparedFields:
 
     def __init__(self, fields: list[Field]) -> None:
         self._fields = fields
-        self.credentialed = any(name == b"authorization" for name, _value in fields)
+        self.credentialed = has_credentials(fields)
         self._lines: dict[str, tuple[Origin, bytes, bytes | None]] = {}
 
     def fields_of(self, address: bytes) -> list[Field]:
@@ -47,6 +47,11 @@ class PreparedFields:
         if rest is None:
             return b"GET %s HTTP/1.1\r\n%s\r\n" % (path, before)
         return b"GET %s HTTP/1.1\r\n%s%s%s\r\n" % (path, before, address, rest)
+
+
+def has_credentials(fields: list[Field]) -> bool:
+    """Return whether the fields have a client's credentials."""
+    return any(name == b"authorization" for name, _value in fields)
 
 
 def fields_for(

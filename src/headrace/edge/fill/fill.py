@@ -32,7 +32,7 @@ from headrace.edge.fill.environment import FillEnvironment
 from headrace.edge.fill.interest import Abandoned, Interest
 from headrace.edge.fill.mirror import Seen
 from headrace.edge.fill.new_record import new_record, renewed_record
-from headrace.edge.fill.origin_fields import has_credentials, origin_fields
+from headrace.edge.fill.origin_fields import origin_fields
 from headrace.edge.fill.result import Failed, Filled, Restart, Result, Uncacheable
 from headrace.edge.fill.slice_writer import SliceWriter
 from headrace.edge.peers.provenance import Provenance, provenance
@@ -46,6 +46,7 @@ from headrace.store import Part, StoreError
 from headrace.upstream.attempt_log import AttemptLog
 from headrace.upstream.errors import Failure, OriginError
 from headrace.upstream.failover_body import FailoverResponse
+from headrace.upstream.request_fields import has_credentials
 
 log = structlog.get_logger()
 

@@ -70,8 +70,3 @@ def prepared_fields(asked: FillRequest, node_id: str, cdn_name: str) -> Prepared
             service.prepared.clear()
         service.prepared[key] = made
     return made
-
-
-def has_credentials(fields: list[Field]) -> bool:
-    """Return whether the fields have a client's credentials."""
-    return b"authorization" in [name for name, _value in fields]

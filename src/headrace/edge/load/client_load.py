@@ -13,7 +13,7 @@ from collections.abc import Callable
 from socket import AF_INET, AF_INET6, inet_pton
 
 from headrace.bounded import BoundedMemory
-from headrace.edge.hot import Hit, ReadyHit
+from headrace.edge.hot import AnyHit
 from headrace.edge.service.resource import Resource
 from headrace.http.parser import RequestHead
 from headrace.http.server.exchange import Exchange
@@ -75,7 +75,7 @@ class ClientLoad:
         self._begin(network.topology.coverage)
         return True
 
-    def flow_of(self, exchange: Exchange, entry: Hit | ReadyHit) -> FlowCount:
+    def flow_of(self, exchange: Exchange, entry: AnyHit) -> FlowCount:
         """Return where hits of an entry are counted for a client, which its connection keeps."""
         row = self._rows.get(exchange.address)
         if row is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 
-from headrace.edge.hot import Hit, HotEntry, ReadyHit
+from headrace.edge.hot import AnyHit, Hit, HotEntry, ReadyHit
 from headrace.edge.load.client_load import SAMPLE_MASK, ClientLoad
 from headrace.edge.request.response import Response
 from headrace.http.server.exchange import Exchange
@@ -101,8 +101,8 @@ class Accounting(RequestNotes):
     def _show(self, exchange: Exchange, ended: str, spent_s: float, first: float) -> None:
         """Let those who look see a response."""
         context = exchange.context
-        hit = isinstance(context, Hit | ReadyHit)
-        resource = context.resource if isinstance(context, Hit | ReadyHit | Response) else None
+        hit = isinstance(context, AnyHit)
+        resource = context.resource if isinstance(context, AnyHit | Response) else None
         self.watch.count(
             "" if resource is None else resource.service.name,
             None if resource is None else resource.key,
@@ -139,7 +139,7 @@ class Accounting(RequestNotes):
         record = self._record_of(exchange, ended, now, spent_s, first)
         record.cache = "error"
         resource = None
-        if isinstance(context, Hit | ReadyHit):
+        if isinstance(context, AnyHit):
             resource = context.resource
             record.cache, record.age_s = "hit", context.age_s(now)
         elif isinstance(context, Response):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -48,6 +49,16 @@ class Counting:
         """What one answer of this kind takes."""
         with self._asker(kind) as ask:
             return of_each(self.file, ask, BATCHES, EACH)
+
+    def more_than_recorded(self, kind: str) -> list[str]:
+        """What an answer of this kind takes more of than was recorded, by its best batch."""
+        allowed, times = recorded(kind, sys.version_info[:2])
+
+        def little(found: Steps) -> bool:
+            return not found.exceeds(allowed, times)
+
+        with self._asker(kind) as ask:
+            return of_each(self.file, ask, BATCHES, EACH, little).exceeds(allowed, times)
 
     @contextlib.contextmanager
     def _asker(self, kind: str) -> Iterator[Callable[[int], None]]:

@@ -7,14 +7,13 @@ reason, more is right.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness.origin import Origin
-from tests.integration.edge.counting import WITHOUT_MEMORY, Counting, counting_edge, recorded
+from tests.integration.edge.counting import WITHOUT_MEMORY, Counting, counting_edge
 
 KINDS = (
     "plain hit", "tls hit", "miss", "range", "plain visit", "full visit", "resumed visit",
@@ -31,16 +30,14 @@ def counting(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_a_small_hit_that_is_not_in_memory_takes_no_more_steps_than_recorded(
     origin: Origin, tmp_path: Path
 ) -> None:
-    allowed, times = recorded("stored hit", sys.version_info[:2])
     with counting_edge(origin, tmp_path, WITHOUT_MEMORY) as counting:
-        grown = counting.steps("stored hit").exceeds(allowed, times)
+        grown = counting.more_than_recorded("stored hit")
     assert not grown, f"a hit from the store takes more {'; '.join(grown)}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_answer_takes_no_more_steps_than_recorded(counting: Counting, kind: str) -> None:
-    allowed, times = recorded(kind, sys.version_info[:2])
-    grown = counting.steps(kind).exceeds(allowed, times)
+    grown = counting.more_than_recorded(kind)
     assert not grown, (
         f"a {kind} takes more {'; '.join(grown)}; where that is right, record it again: "
         "python -m tests.integration.edge.record_steps"

@@ -124,7 +124,7 @@ def test_a_reload_probes_otherwise_and_keeps_what_was_decided(operated: Operated
     eventually(lambda: operated.states() == {"n2": "failed"}, "n2 failed", PATIENCE_S)
     version = operated.status()["view"]
     text = operated.file.read_text()
-    operated.file.write_text(text + '[probing]\ninterval = "200ms"\ntimeout = "150ms"\nslow = 0.1')
+    operated.file.write_text(text + '[probing]\ninterval = "500ms"\ntimeout = "500ms"\n')
     operated.signal(signal.SIGHUP)
     operated.event("reloaded")
     before = operated.servers["n1"].probes

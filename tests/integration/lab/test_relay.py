@@ -13,6 +13,7 @@ from tests.harness.namespaces import Namespaces
 from tests.harness.polling import eventually
 
 DELAY_S = 0.02
+SEGMENT_BYTES = 1448
 CONNECT = """
 import hashlib, socket, sys, time
 began = time.monotonic()
@@ -61,9 +62,13 @@ def test_a_connection_passes_whole_and_takes_longer(tmp_path: Path) -> None:
         namespaces.link((client, "up", ["192.0.2.1/30", "2001:db8::1/64"]), (relay, "lower", []))
         namespaces.link((server, "up", ["192.0.2.2/30", "2001:db8::2/64"]), (relay, "upper", []))
         command = [sys.executable, "-m", "headrace.lab.network.relay", "lower", "upper"]
-        out = tmp_path / "out"
+        out, counts = tmp_path / "out", tmp_path / "counts.json"
+        options = ["--delay", str(DELAY_S), "--counts", str(counts)]
         with out.open("wb") as file:
-            relay.logged([*command, "--delay", str(DELAY_S)], tmp_path / "log", stdout=file)
+            relay.logged([*command, *options], tmp_path / "log", stdout=file)
+        # A rate divides what is sent into single segments.
+        rate = "tc qdisc add dev up root tbf rate 1gbit burst 64kb limit 4mb"
+        assert server.popen(rate.split()).wait(20) == 0
         eventually(lambda: out.read_bytes() == b"relaying\n", "the relay runs")
         for address in ("192.0.2.2", "2001:db8::2"):
             listener = server.listen(address, 80)
@@ -78,3 +83,6 @@ def test_a_connection_passes_whole_and_takes_longer(tmp_path: Path) -> None:
             # There and back.
             assert float(took) >= 2 * DELAY_S
             assert asking.wait(20) == 0
+        segments = 2 * len(body) / SEGMENT_BYTES
+        eventually(lambda: read_counts(counts).frames > 10, "it counts")
+        assert read_counts(counts).frames < segments / 2, "segments are joined before the relay"

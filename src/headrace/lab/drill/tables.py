@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from headrace.lab.drill.figures import Figures
 from headrace.lab.drill.summary import Spread, Summary, written_s
-from headrace.lab.network.losses import lost_words
+from headrace.lab.network.losses import late_words, lost_words
 
 HEADS = (
     "event", "works again", "worst", "routes", "back", "DNS", "HTTP", "failed", "others",
@@ -99,8 +99,10 @@ def run_line(number: int, figures: Figures) -> str:
     if figures.wrong:
         parts.append(f"{figures.wrong} bodies WRONG")
     parts.append(f"clients at most {written_s(figures.late_s)} late")
-    if figures.lost:
-        parts.append(f"lines lost {lost_words(figures.lost)}")
+    if lost := lost_words(figures.lost):
+        parts.append(f"lines lost {lost}")
+    if late := late_words(figures.lost):
+        parts.append(f"relays were late: {late}")
     return "; ".join(parts)
 
 
@@ -134,9 +136,13 @@ def load_lines(runs: Sequence[Figures]) -> list[str]:
 
 
 def lost_lines(runs: Sequence[Figures]) -> list[str]:
-    """Return which lines of the lab lost packets, in which run."""
+    """Return which lines of the lab lost packets or were late, in which run."""
     return [
-        f"run {number}: the lab's lines lost {lost_words(run.lost)}"
+        f"run {number}: {said} {words}"
         for number, run in enumerate(runs, 1)
-        if run.lost
+        for said, words in (
+            ("the lab's lines lost", lost_words(run.lost)),
+            ("the lab's relays were late:", late_words(run.lost)),
+        )
+        if words
     ]

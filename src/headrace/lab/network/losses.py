@@ -10,17 +10,20 @@ from headrace.lab.errors import LabError
 from headrace.lab.namespaces.namespace import Namespace
 from headrace.lab.network.plan import UP_DEVICE, LabPlan
 from headrace.lab.network.programs import relay_counts
-from headrace.lab.network.relay import read_counts
+from headrace.lab.network.relay import Counts, read_counts
 
 
 class Lost(msgspec.Struct, frozen=True):
     """Packets that a line has lost since it was made. `queue`: they came faster than its rate, as
     at any router; `relay`: the lab's relay was late, or full. What it was asked to lose by chance
-    is not among them, where the kernel has no netem.
+    is not among them, where the kernel has no netem. `behind` and `starved` are how often the relay
+    sent what it had more than 20 ms late, or 100.
     """
 
     queue: int = 0
     relay: int = 0
+    behind: int = 0
+    starved: int = 0
 
     @property
     def all(self) -> int:
@@ -56,26 +59,47 @@ def lost(plan: LabPlan) -> dict[str, Lost]:
         known = [one for one in ends if one is not None]
         relay = _at_relay(plan, name)
         if known or relay is not None:
-            found[name] = Lost(sum(known), relay or 0)
+            counts = Counts() if relay is None else relay
+            found[name] = Lost(sum(known), counts.lost, counts.behind, counts.starved)
     return found
 
 
 def since(before: Mapping[str, Lost], after: Mapping[str, Lost]) -> dict[str, Lost]:
-    """Return what was lost between two times, of lines that lost anything. Pure."""
+    """Return what was lost or late between two times, of lines with anything of it. Pure."""
     found = {}
     for name, now in after.items():
         then = before.get(name, Lost())
-        # A relay that was started again counts from nothing.
-        relay = now.relay - then.relay if now.relay >= then.relay else now.relay
-        one = Lost(max(0, now.queue - then.queue), relay)
-        if one.all:
+        one = Lost(
+            max(0, now.queue - then.queue),
+            _more(then.relay, now.relay),
+            _more(then.behind, now.behind),
+            _more(then.starved, now.starved),
+        )
+        if one != Lost():
             found[name] = one
     return found
+
+
+def _more(then: int, now: int) -> int:
+    """A relay that was started again counts from nothing."""
+    return now - then if now >= then else now
 
 
 def lost_words(found: Mapping[str, Lost]) -> str:
     """Return it in words: "north 3 (relay 1), …"; "" for nothing. Pure."""
     return ", ".join(_words(name, one) for name, one in sorted(found.items()) if one.all)
+
+
+def late_words(found: Mapping[str, Lost]) -> str:
+    """Return how often relays were late, in words: "north 5 times by 20 ms, 2 of them by 100, …";
+    "" for never. Pure.
+    """
+    return ", ".join(
+        f"{name} {one.behind} times by 20 ms"
+        + (f", {one.starved} of them by 100" if one.starved else "")
+        for name, one in sorted(found.items())
+        if one.behind
+    )
 
 
 def _words(name: str, one: Lost) -> str:
@@ -92,8 +116,8 @@ def _drops(plan: LabPlan) -> Iterator[tuple[str, dict[str, int]]]:
             continue
 
 
-def _at_relay(plan: LabPlan, machine: str) -> int | None:
+def _at_relay(plan: LabPlan, machine: str) -> Counts | None:
     try:
-        return read_counts(relay_counts(plan, machine)).lost
+        return read_counts(relay_counts(plan, machine))
     except (OSError, msgspec.MsgspecError):
         return None

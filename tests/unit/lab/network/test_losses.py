@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.lab.network.losses import Lost, lost_words, read_drops, since
+from headrace.lab.network.losses import Lost, late_words, lost_words, read_drops, since
 
 SAID = """[{"kind":"noqueue","handle":"0:","dev":"lo","root":true,"options":{}},
 {"kind":"tbf","handle":"8001:","dev":"up","root":true,"options":{"rate":25000000},
@@ -22,6 +22,20 @@ def test_what_was_lost_since() -> None:
 
 def test_a_relay_that_was_started_again_counts_from_nothing() -> None:
     assert since({"north": Lost(0, 9)}, {"north": Lost(0, 2)}) == {"north": Lost(0, 2)}
+
+
+def test_how_often_a_relay_was_late_since() -> None:
+    before = {"north": Lost(1, 1, 7, 2), "south": Lost(0, 0, 3, 1), "oslo1": Lost(1)}
+    after = {"north": Lost(1, 1, 9, 2), "south": Lost(0, 0, 2, 0), "oslo1": Lost(1)}
+    assert since(before, after) == {"north": Lost(behind=2), "south": Lost(behind=2)}
+
+
+def test_words_of_lateness() -> None:
+    found = {"south": Lost(behind=2), "north": Lost(behind=3, starved=1), "oslo1": Lost(4)}
+    words = "north 3 times by 20 ms, 1 of them by 100, south 2 times by 20 ms"
+    assert late_words(found) == words
+    assert late_words({"oslo1": Lost(4)}) == ""
+    assert lost_words(found) == "oslo1 4"
 
 
 def test_words() -> None:

@@ -50,6 +50,16 @@ def test_what_finds_no_room_is_lost_and_room_comes_back() -> None:
     assert way.waiting_bytes == 0
 
 
+def test_what_leaves_late_is_counted() -> None:
+    way = Way(0.01, 0.0, always)
+    way.look(1.0)
+    way.take(b"one", 1.0)
+    for now_s in (1.01, 1.029, 1.031, 1.109, 1.111):
+        way.look(now_s)
+    assert (way.counts.behind, way.counts.starved) == (3, 1)
+    assert way.counts.lost == 0
+
+
 def test_counts_add_up_and_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "counts.json"
     file = CountsFile(path)

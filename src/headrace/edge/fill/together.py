@@ -89,11 +89,14 @@ class Together:
         """Store it, where nothing stands against that: the clients have their answers anyway."""
         try:
             done = self._store.store_together([each.arrived for each in held])
-            for each, is_done in zip(held, done, strict=True):
-                if not is_done:
-                    self._store_alone(each)
         except (StoreError, OSError) as error:
             self._on_trouble(error)
+            return
+        for each in (each for each, is_done in zip(held, done, strict=True) if not is_done):
+            try:
+                self._store_alone(each)
+            except (StoreError, OSError) as error:
+                self._on_trouble(error)
 
     def _store_alone(self, each: Arrived) -> None:
         stored, body = each.arrived

@@ -45,20 +45,17 @@ class Counting:
     tls_port: int
     file: Path
 
-    def steps(self, kind: str) -> Steps:
-        """What one answer of this kind takes."""
+    def steps(self, kind: str, enough: Callable[[Steps], bool] = lambda _found: True) -> Steps:
+        """What one answer of this kind takes; it is tried again until it is `enough`."""
         with self._asker(kind) as ask:
-            return of_each(self.file, ask, BATCHES, EACH)
+            return of_each(self.file, ask, BATCHES, EACH, enough)
 
     def more_than_recorded(self, kind: str) -> list[str]:
         """What an answer of this kind takes more of than was recorded, by its best batch."""
         allowed, times = recorded(kind, sys.version_info[:2])
 
-        def little(found: Steps) -> bool:
-            return not found.exceeds(allowed, times)
-
-        with self._asker(kind) as ask:
-            return of_each(self.file, ask, BATCHES, EACH, little).exceeds(allowed, times)
+        found = self.steps(kind, lambda found: not found.exceeds(allowed, times))
+        return found.exceeds(allowed, times)
 
     @contextlib.contextmanager
     def _asker(self, kind: str) -> Iterator[Callable[[int], None]]:

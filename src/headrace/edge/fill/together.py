@@ -92,7 +92,8 @@ class Together:
         except (StoreError, OSError) as error:
             self._on_trouble(error)
             return
-        for each in (each for each, is_done in zip(held, done, strict=True) if not is_done):
+        alone = [each for each, is_done in zip(held, done, strict=True) if not is_done]
+        for each in alone:
             try:
                 self._store_alone(each)
             except (StoreError, OSError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from headrace.lab.drill.figures import Figures
 from headrace.lab.drill.summary import Spread, Summary, written_s
@@ -99,11 +99,15 @@ def run_line(number: int, figures: Figures) -> str:
     if figures.wrong:
         parts.append(f"{figures.wrong} bodies WRONG")
     parts.append(f"clients at most {written_s(figures.late_s)} late")
+    return "; ".join((*parts, *_of_lines(figures)))
+
+
+def _of_lines(figures: Figures) -> Iterator[str]:
+    """Yield what the lab's lines did by themselves."""
     if lost := lost_words(figures.lost):
-        parts.append(f"lines lost {lost}")
+        yield f"lines lost {lost}"
     if late := late_words(figures.lost):
-        parts.append(f"relays were late: {late}")
-    return "; ".join(parts)
+        yield f"relays were late: {late}"
 
 
 def failure_lines(figures: Figures) -> list[str]:
@@ -138,11 +142,7 @@ def load_lines(runs: Sequence[Figures]) -> list[str]:
 def lost_lines(runs: Sequence[Figures]) -> list[str]:
     """Return which lines of the lab lost packets or were late, in which run."""
     return [
-        f"run {number}: {said} {words}"
+        f"run {number}: the lab's {words}"
         for number, run in enumerate(runs, 1)
-        for said, words in (
-            ("the lab's lines lost", lost_words(run.lost)),
-            ("the lab's relays were late:", late_words(run.lost)),
-        )
-        if words
+        for words in _of_lines(run)
     ]

@@ -295,6 +295,7 @@ class Announcing:
             self.handover.keeps_connections(self.order, self.me, neighbours, now),
             up,
             self.rules,
+            any(one.graceful_restart_s for one in self.config.routers),
             addresses_elsewhere(self.order.servers.get(self.me)),
         )
         former = self.plan

@@ -26,6 +26,10 @@ LATER_S = 15.0
 STANDS_S = 8.0
 """It says it for no longer of a failure that is over."""
 
+JOINS_S = 3.0
+"""Neighbours that ask each second know by then what a server announces, and the rules for what they
+pass on to it are made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
@@ -77,6 +81,15 @@ def _since(before: float | None, now: float, *, holds: bool) -> float | None:
     if not holds:
         return None
     return now if before is None or before > now else before  # the clock may be set back
+
+
+def joins(hearing: Hearing | None, now: float) -> bool:
+    """Return whether routers hear a server since a moment ago only, or not yet. Without a hearing,
+    they have heard it all the time.
+    """
+    if hearing is None:
+        return False
+    return hearing.up_since is None or now - hearing.up_since < JOINS_S
 
 
 def counts(hearing: Hearing | None, sound_for_s: float, view_age_s: float, now: float) -> bool:

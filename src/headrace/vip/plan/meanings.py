@@ -16,6 +16,8 @@ MEANINGS: Mapping[Why, str] = MappingProxyType(
         Why.DEGRADED: "served, but a check found something wrong",
         Why.DAMPED: "sound, but it failed again and again",
         Why.SEEN_FAILED: "sound for itself, but the feedback loop sees it fail",
+        Why.JOINS: "a neighbour's VIP, left to whoever has it: no router heard this server until "
+        "a moment ago",
         Why.DRAINS: "it drains: worse than all others, before it is withdrawn",
         Why.LAST: "to be withdrawn, but nobody else is known to serve it",
         Why.NOT_CHECKED: "too few checks in a row have found it served",

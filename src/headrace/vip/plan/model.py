@@ -34,6 +34,7 @@ class Why(enum.StrEnum):
     DEGRADED = "degraded"
     DAMPED = "damped"
     SEEN_FAILED = "seen_failed"
+    JOINS = "joins"
     DRAINS = "drains"
     LAST = "last"
     NOT_CHECKED = "not_checked"

@@ -13,7 +13,10 @@ For each VIP, the first that applies:
 5. `degraded`, `seen_failed`, `damped`: worse than all that serve.
 6. `leaving`: it was a candidate before the description changed; so that servers that do not have
    the new one yet and servers that have it never leave a VIP between them.
-7. `lingers`, `owner`, `neighbour`: by its rank.
+7. `joins`: a neighbour's VIP, worse than all that serve it, for a moment after routers hear this
+   server. Of servers that start together, one would else take another's VIP for the moment until
+   that one has it, and its connections with it, of which the owner does not know yet.
+8. `lingers`, `owner`, `neighbour`: by its rank.
 
 Nothing that is kept back here depends on what others are believed to do, except 3.
 """
@@ -30,7 +33,7 @@ from headrace.topology.view import NO_VIEW, View
 from headrace.vip.plan.drain import first, next_drain
 from headrace.vip.plan.floor import Neighbour, all_leave, others_serve
 from headrace.vip.plan.health import HEALTH_RULES, Soundness, Verdict
-from headrace.vip.plan.hearing import Hearing, counts, next_hearings
+from headrace.vip.plan.hearing import Hearing, counts, joins, next_hearings
 from headrace.vip.plan.model import (
     Address,
     Drain,
@@ -61,6 +64,7 @@ class Known:
     `own` is an operator's order to it; `connections` are how many clients it has (None: not known);
     `keeps`: neighbours pass on to it what they do not know, so its connections outlive a move. `up`
     are the families of which a router hears it (None: all, always), `rules` how flaps are damped.
+    `stays`: routers keep its routes while it starts again, so it has had what it announces first.
     `elsewhere` are own addresses of the server that this machine does not have.
     """
 
@@ -75,6 +79,7 @@ class Known:
     keeps: bool = False
     up: Collection[Family] | None = None
     rules: DampingRules = HEALTH_RULES
+    stays: bool = False
     elsewhere: Collection[Address] = ()
 
 
@@ -168,14 +173,16 @@ def _planned(
         known.server, vip, candidates, wishes, view, known.neighbours, now
     )
     mine = wishes.get(known.server, _MEMBER)
+    hearing = hearings.get(family_of(vip))
     seen_failed = is_seen_failed(known.server, view) and counts(
-        hearings.get(family_of(vip)), verdict.for_s, known.view_age_s, now
+        hearing, verdict.for_s, known.view_age_s, now
     )
+    is_new = rank > 0 and not known.stays and joins(hearing, now)
     next_hop = next_hop_of(known.order.servers.get(known.server), vip)
     if next_hop in known.elsewhere:
         return PlannedVip(vip, owner, rank, Standing.OUT, Why.ELSEWHERE, str(next_hop))
     standing, why, note = _leaving(verdict, mine, drain, may_leave=may_leave) or _staying(
-        verdict, drain, seen_failed, is_held, rank
+        verdict, drain, rank, is_seen_failed=seen_failed, is_held=is_held, is_new=is_new
     )
     announced = None
     if standing is not Standing.OUT:
@@ -204,7 +211,13 @@ def _leaving(verdict: Verdict, mine: Wanted, drain: Drain, *, may_leave: bool) -
 
 
 def _staying(
-    verdict: Verdict, drain: Drain, is_seen_failed: bool, is_held: bool, rank: int
+    verdict: Verdict,
+    drain: Drain,
+    rank: int,
+    *,
+    is_seen_failed: bool,
+    is_held: bool,
+    is_new: bool,
 ) -> _Judged:
     """Return what holds of a VIP that is served."""
     if verdict.soundness is Soundness.DEGRADED:
@@ -217,6 +230,8 @@ def _staying(
         return Standing.LEAVING, Why.LEAVING, ""
     if drain.phase is Phase.LINGERING:
         return Standing.SERVING, Why.LINGERS, ""
+    if is_new:
+        return Standing.IMPAIRED, Why.JOINS, ""
     return Standing.SERVING, Why.NEIGHBOUR if rank else Why.OWNER, ""
 
 

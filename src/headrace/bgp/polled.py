@@ -93,6 +93,9 @@ class PolledSpeaker:
         self._receive_next_s = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
+    async def load(self) -> None:
+        """Do nothing: the daemon runs already."""
+
     async def start(self) -> None:
         """Find the daemon and tell it what was set. Raises BgpError."""
         self._known.begin()

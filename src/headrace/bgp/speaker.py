@@ -17,6 +17,9 @@ class Speaker(Protocol):
     returned. Whatever dies behind it, it starts again, and announces what was set last.
     """
 
+    async def load(self) -> None:
+        """Do what of a start takes long and nobody notices, if there is such. Raises BgpError."""
+
     async def start(self) -> None:
         """Start the program, or find it, and return; sessions come up later. Raises BgpError."""
 

@@ -134,7 +134,8 @@ class Announcing:
         self.neighbours = Neighbours(asked.asking, asked.check_of, self._secrets)
         self.learning.approved_elsewhere = self.neighbours.approved
         self._plan_now()
-        self._tasks = [loop.create_task(self._plan_forever()), loop.create_task(self._speak())]
+        speaks = self._speaker.start(self._known_to_speak)
+        self._tasks = [loop.create_task(self._plan_forever()), loop.create_task(speaks)]
         self._ask_edge()
         if self.config.addresses.bind:
             self.bound.start()
@@ -350,12 +351,11 @@ class Announcing:
 
     # BGP.
 
-    async def _speak(self) -> None:
-        """Start the speaker when it is known what to begin with."""
+    async def _known_to_speak(self) -> None:
+        """Wait, for a while, until it is known what to begin with."""
         if any(one.graceful_restart_s for one in self.config.routers):
             await self._first_checks()
         await self.handover.first()
-        await self._speaker.start()
 
     def _announced(self) -> frozenset[Announcement]:
         return announceable(self.plan, self._families)

@@ -6,10 +6,10 @@ import os
 import signal
 from pathlib import Path
 
-from headrace.bgp.bfd.monitor import NO_ANSWER
+from headrace.bgp.bfd.monitor import NO_ANSWER, Bfd
 from headrace.bgp.bfd.text import Pace
 from headrace.bgp.events import BfdDown, BfdUp, DownReason, SessionDown, SessionUp
-from headrace.bgp.exabgp.speaker import Bfd, ExaBgpSpeaker
+from headrace.bgp.exabgp.speaker import ExaBgpSpeaker
 from headrace.bgp.session import Session
 from tests.harness.namespaces import Namespaces
 from tests.harness.polling import eventually

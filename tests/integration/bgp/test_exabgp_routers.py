@@ -8,6 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
+from headrace.bgp.bfd.monitor import Bfd
 from headrace.bgp.bfd.text import Pace
 from headrace.bgp.events import (
     BfdUp,
@@ -18,7 +19,7 @@ from headrace.bgp.events import (
     SessionKey,
     SessionUp,
 )
-from headrace.bgp.exabgp.speaker import Bfd, ExaBgpSpeaker
+from headrace.bgp.exabgp.speaker import ExaBgpSpeaker
 from headrace.bgp.session import Intake, Session, read_passwords
 from tests.harness.namespaces import Namespaces
 from tests.harness.polling import eventually

@@ -9,6 +9,7 @@ import socket
 from ipaddress import IPv4Address, ip_address
 from typing import Any
 
+import psutil
 import pytest
 
 from headrace.bgp.errors import BgpError
@@ -80,3 +81,62 @@ def test_one_that_ends_each_time_is_started_less_and_less_often() -> None:
 
     waits = asyncio.run(asyncio.wait_for(run(), 100))
     assert waits[:4] == [0.2, 0.4, 0.8, 1.6]
+
+
+def children() -> list[psutil.Process]:
+    """Return the processes of ExaBGP below this one."""
+    return psutil.Process().children(recursive=True)
+
+
+def waits(loaded: psutil.Process) -> bool:
+    """Return whether it has loaded ExaBGP."""
+    return loaded.status() == psutil.STATUS_SLEEPING and loaded.cpu_times().user > 0.1
+
+
+def test_one_that_was_loaded_speaks_to_nobody_until_it_is_started() -> None:
+    async def run() -> None:
+        with socket.create_server(("127.0.0.2", 0)) as router:
+            router.setblocking(False)
+            session = on_loopback(router.getsockname()[1], passive=False)
+            speaker = ExaBgpSpeaker((session,), lambda _event: None, user="root")
+            await speaker.load()
+            (loaded,) = children()
+            while not waits(loaded):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            with pytest.raises(BlockingIOError):
+                router.accept()
+            await speaker.start()
+            assert speaker.pid == loaded.pid
+            connected, _address = await asyncio.get_running_loop().sock_accept(router)
+            connected.close()
+            await speaker.close(graceful=False)
+        assert not children()
+
+    asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def test_one_that_was_loaded_and_is_closed_leaves_nothing() -> None:
+    async def run() -> None:
+        speaker = ExaBgpSpeaker((on_loopback(1, passive=False),), lambda _event: None, user="root")
+        await speaker.load()
+        assert children()
+        await speaker.close(graceful=False)
+        assert not children()
+
+    asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def test_one_that_died_while_it_waited_is_told_and_another_starts() -> None:
+    async def run() -> None:
+        speaker = ExaBgpSpeaker((on_loopback(1, passive=False),), lambda _event: None, user="root")
+        await speaker.load()
+        (loaded,) = children()
+        loaded.kill()
+        await asyncio.sleep(0.1)
+        with pytest.raises(BgpError, match="did not start"):
+            await speaker.start()
+        await speaker.start()
+        await speaker.close(graceful=False)
+        assert not children()
+
+    asyncio.run(asyncio.wait_for(run(), 100))

@@ -30,6 +30,9 @@ class ToySpeaker:
         self.sets = 0
         self.closed = False
 
+    async def load(self) -> None:
+        pass
+
     async def start(self) -> None:
         if self.failure is not None:
             raise self.failure

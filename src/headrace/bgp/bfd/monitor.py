@@ -9,6 +9,7 @@ import os
 import pwd
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -37,6 +38,14 @@ log = structlog.get_logger()
 
 OnDown = Callable[[SessionKey, str], None]
 Report = Callable[[BfdUp | BfdDown], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bfd:
+    """Where bfdd has its files, a directory for it alone, and its pace."""
+
+    directory: Path
+    pace: Pace = field(default_factory=Pace)
 
 
 class BfdMonitor:

@@ -23,6 +23,7 @@ from headrace.bgp.beats import Beats
 from headrace.bgp.errors import BgpError
 from headrace.bgp.exabgp.helper import BEAT, HEARD, LAPSED, MARK
 from headrace.bgp.exabgp.messages import LIMIT_BYTES
+from headrace.bgp.exabgp.program import GO
 from headrace.bgp.lines import LineSplitter
 
 HERE = Path(__file__).parent
@@ -89,11 +90,10 @@ class Process:
         """Return how many lines of the API were too long to be read."""
         return self._lines.dropped
 
-    async def start(self, configuration: str) -> None:
-        """Start ExaBGP, and return when its API can be spoken to. Raises BgpError."""
+    async def load(self) -> None:
+        """Start the child, which loads ExaBGP and waits for `start`. Raises BgpError."""
         try:
             self._configuration = os.memfd_create("exabgp")
-            self.configure(configuration)
             ours, theirs = socket.socketpair()
         except OSError as error:
             raise BgpError(f"ExaBGP cannot be started: {error.strerror}") from None
@@ -113,6 +113,21 @@ class Process:
         ours.setblocking(False)
         self._channel = ours
         self._loop.add_reader(ours, self._read_log)
+
+    async def start(self, configuration: str) -> None:
+        """Let ExaBGP run, loaded or not yet, and return when its API can be spoken to. Raises
+        BgpError.
+        """
+        if self._child is None:
+            await self.load()
+        try:
+            self.configure(configuration)
+        except OSError as error:
+            await self.kill()
+            raise BgpError(f"ExaBGP cannot be started: {error.strerror}") from None
+        if self._channel is not None:
+            with contextlib.suppress(OSError):  # gone: `_ready` says so
+                self._channel.send(GO)
         try:
             await asyncio.wait_for(asyncio.shield(self._ready), START_S)
         except TimeoutError:

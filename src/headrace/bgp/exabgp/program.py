@@ -13,6 +13,7 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from importlib.metadata import version
 from typing import Any
 
 SUPPORTED = ("5.0.",)
+GO = b"headrace-go"
+"""What comes by standard error, a socket, when standard input has the configuration."""
 RETRY_S = 1.0
 CONNECT_S = 1.2
 MEMORY_BYTES = 1 << 30
@@ -41,7 +44,9 @@ CAP_NET_BIND_SERVICE = 10
 
 
 def main() -> int:
-    """Tie this process to its parent, `argv[1]`, and run ExaBGP on what standard input holds."""
+    """Tie this process to its parent, `argv[1]`, and run ExaBGP on what standard input holds once
+    it is told to go.
+    """
     parent = int(sys.argv[1])
     library = ctypes.CDLL(None, use_errno=True)
     library.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
@@ -122,8 +127,14 @@ def take_configuration(reactor: Any, ribs: dict[str, Any], text: str) -> bool:
     return done
 
 
+def told_to_go() -> bool:
+    """Wait for the word, and return whether it came: else nobody is there to say it."""
+    with socket.socket(fileno=os.dup(2)) as channel:
+        return channel.recv(len(GO)) == GO
+
+
 def run_exabgp() -> int:
-    """Run it."""
+    """Load it, which takes most of its start, and run it when told to."""
     from exabgp.configuration.configuration import Configuration
     from exabgp.environment import getenv
     from exabgp.logger import log
@@ -147,6 +158,8 @@ def run_exabgp() -> int:
                 raise NotConnected("the router does not answer")
             yield connected
 
+    if not told_to_go():
+        return 1
     configuration = read_configuration()
     intake = Intake(configuration.count(HEARD))
 

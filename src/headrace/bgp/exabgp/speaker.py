@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import structlog
 
 from headrace.bgp.announcement import Announcement, IPNetwork
 from headrace.bgp.backoff import Backoff
 from headrace.bgp.beats import owes_for_too_long
-from headrace.bgp.bfd.monitor import BfdMonitor
-from headrace.bgp.bfd.text import Pace
+from headrace.bgp.bfd.monitor import Bfd, BfdMonitor
 from headrace.bgp.changes import Desired
 from headrace.bgp.errors import BgpError
 from headrace.bgp.events import (
@@ -59,14 +57,6 @@ class _Command:
     routers: Routers | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bfd:
-    """Where bfdd has its files, a directory for it alone, and its pace."""
-
-    directory: Path
-    pace: Pace = field(default_factory=Pace)
-
-
 class ExaBgpSpeaker:
     """A supervised ExaBGP. `user` is who it runs as when this process is root.
 
@@ -99,9 +89,20 @@ class ExaBgpSpeaker:
         self._backoff = Backoff()
         self._worked_since_s: float | None = None
         self._process: Process | None = None
+        self._loaded: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._answered = asyncio.Event()
+
+    async def load(self) -> None:
+        """Have ExaBGP loaded, so that `start` is quick. Raises BgpError."""
+        loaded = Process(self._read, self._on_end, self._user)
+        try:
+            await loaded.load()
+        except BgpError:
+            await loaded.kill()
+            raise
+        self._loaded = loaded
 
     async def start(self) -> None:
         """Start ExaBGP. What was set before is announced with the first word. Raises BgpError."""
@@ -162,6 +163,8 @@ class ExaBgpSpeaker:
             await self._bfd.close()
         process = self._process
         if process is None:
+            if self._loaded is not None:
+                await self._loaded.kill()
             return
         if not graceful and not self._ended.is_set():
             self.set(frozenset())
@@ -203,8 +206,8 @@ class ExaBgpSpeaker:
         self._ended.clear()
         self._outstanding.clear()
         self._teardowns.clear()
-        process = Process(self._read, self._on_end, self._user)
-        self._process = process
+        process = self._loaded or Process(self._read, self._on_end, self._user)
+        self._process, self._loaded = process, None
         announced = self._wanted.started()
         await process.start(self._configuration(routers, announced))
         self._listener(SpeakerChanged(SpeakerState.STARTED))

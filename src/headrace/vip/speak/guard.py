@@ -181,6 +181,10 @@ class GuardedSpeaker:
         self._speaker = speaker
         self._guard = guard
 
+    async def load(self) -> None:
+        """Load the speaker. Raises BgpError."""
+        await self._speaker.load()
+
     async def start(self) -> None:
         """Start the guard, then the speaker. Raises BgpError."""
         await self._guard.start()

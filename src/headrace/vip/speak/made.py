@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from headrace.bgp.bfd.monitor import PROGRAM
+from headrace.bgp.bfd.monitor import PROGRAM, Bfd
 from headrace.bgp.bfd.text import Pace
 from headrace.bgp.bird.daemon import INCLUDE, SOCKET
 from headrace.bgp.errors import BgpError
 from headrace.bgp.events import Listener, SessionKey
-from headrace.bgp.exabgp.speaker import Bfd, ExaBgpSpeaker
+from headrace.bgp.exabgp.speaker import ExaBgpSpeaker
 from headrace.bgp.frr.daemon import SOCKETS
 from headrace.bgp.polled import Daemon, PolledSpeaker
 from headrace.bgp.session import Intake, Session, read_passwords, unique

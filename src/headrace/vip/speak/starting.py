@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -34,16 +34,20 @@ class StartedSpeaker:
         self._on_problem = on_problem
         self._speaker: Speaker | None = None
 
-    async def start(self) -> None:
-        """Return when it speaks."""
+    async def start(self, known: Callable[[], Awaitable[None]]) -> None:
+        """Return when it speaks. It is loaded at once, and started when `known` has returned: it is
+        known what to begin with.
+        """
         backoff = Backoff()
         loop = asyncio.get_running_loop()
+        await self._load()
+        await known()
         while True:
             try:
-                speaker = self._make()
-                speaker.set(self._wanted())
-                self._speaker = speaker
-                await speaker.start()
+                if self._speaker is None:
+                    self._speaker = self._make()
+                self._speaker.set(self._wanted())
+                await self._speaker.start()
             except Exception as error:  # whatever it is: without a speaker there is no VIP
                 if not isinstance(error, (BgpError, OSError)):
                     log.exception("speaker_start_failed")
@@ -53,6 +57,15 @@ class StartedSpeaker:
             self.problem = ""
             self.tell()
             return
+
+    async def _load(self) -> None:
+        try:
+            self._speaker = self._make()
+            await self._speaker.load()
+        except Exception as error:  # `start` tries it again, and says it
+            if not isinstance(error, (BgpError, OSError)):
+                log.exception("speaker_not_loaded")
+            self._speaker = None
 
     def tell(self) -> None:
         """Tell it what is wanted. Each time, changed or not: what it is not told again in time, it

@@ -28,7 +28,8 @@ STANDS_S = 8.0
 
 JOINS_S = 3.0
 """Neighbours that ask each second know by then what a server announces, and the rules for what they
-pass on to it are made."""
+pass on to it are made. The second neighbour waits twice as long, and so on: of servers that start
+within that time of each other the better one is ready first, and a VIP does not go to and fro."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +66,35 @@ def next_hearings(
 
 
 def _next(before: Hearing, rules: DampingRules, now: float, *, is_up: bool, told: bool) -> Hearing:
+    set_back_s = max(0.0, before.at - now)
     flaps = decayed(before.flaps, max(0.0, now - before.at), rules)
     if before.up_since is not None and not is_up:
         flaps = flapped(flaps, rules)
     return Hearing(
-        _since(before.up_since, now, holds=is_up),
+        _since(before.up_since, set_back_s, now, holds=is_up),
         flaps,
         now,
-        _since(before.told_since, now, holds=told),
+        _since(before.told_since, set_back_s, now, holds=told),
         before.counted,
     )
 
 
-def _since(before: float | None, now: float, *, holds: bool) -> float | None:
+def _since(before: float | None, set_back_s: float, now: float, *, holds: bool) -> float | None:
+    """Return since when something holds. Where the clock was set back it is as old as it was: else
+    a server that has had a neighbour's VIP for hours would leave it like one that has just begun.
+    """
     if not holds:
         return None
-    return now if before is None or before > now else before  # the clock may be set back
+    return now if before is None else before - set_back_s
 
 
-def joins(hearing: Hearing | None, now: float) -> bool:
-    """Return whether routers hear a server since a moment ago only, or not yet. Without a hearing,
-    they have heard it all the time.
+def joins(hearing: Hearing | None, rank: int, now: float) -> bool:
+    """Return whether routers hear a server of that rank since a moment ago only, or not yet.
+    Without a hearing, they have heard it all the time. An owner does not wait.
     """
-    if hearing is None:
+    if hearing is None or rank == 0:
         return False
-    return hearing.up_since is None or now - hearing.up_since < JOINS_S
+    return hearing.up_since is None or now - hearing.up_since < rank * JOINS_S
 
 
 def counts(hearing: Hearing | None, sound_for_s: float, view_age_s: float, now: float) -> bool:

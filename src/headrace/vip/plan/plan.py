@@ -11,11 +11,11 @@ For each VIP, the first that applies:
    worse than all others.
 4. `drains`: worse than all others, and marked as GRACEFUL_SHUTDOWN.
 5. `degraded`, `seen_failed`, `damped`: worse than all that serve.
-6. `leaving`: it was a candidate before the description changed; so that servers that do not have
-   the new one yet and servers that have it never leave a VIP between them.
-7. `joins`: a neighbour's VIP, worse than all that serve it, for a moment after routers hear this
+6. `joins`: a neighbour's VIP, worse than all that serve it, for a moment after routers hear this
    server. Of servers that start together, one would else take another's VIP for the moment until
    that one has it, and its connections with it, of which the owner does not know yet.
+7. `leaving`: it was a candidate before the description changed; so that servers that do not have
+   the new one yet and servers that have it never leave a VIP between them.
 8. `lingers`, `owner`, `neighbour`: by its rank.
 
 Nothing that is kept back here depends on what others are believed to do, except 3.
@@ -177,7 +177,7 @@ def _planned(
     seen_failed = is_seen_failed(known.server, view) and counts(
         hearing, verdict.for_s, known.view_age_s, now
     )
-    is_new = rank > 0 and not known.stays and joins(hearing, now)
+    is_new = not known.stays and joins(hearing, rank, now)
     next_hop = next_hop_of(known.order.servers.get(known.server), vip)
     if next_hop in known.elsewhere:
         return PlannedVip(vip, owner, rank, Standing.OUT, Why.ELSEWHERE, str(next_hop))
@@ -226,12 +226,12 @@ def _staying(
         return Standing.IMPAIRED, Why.SEEN_FAILED, ""
     if verdict.damped:
         return Standing.IMPAIRED, Why.DAMPED, ""
+    if is_new:
+        return Standing.IMPAIRED, Why.JOINS, ""
     if is_held:
         return Standing.LEAVING, Why.LEAVING, ""
     if drain.phase is Phase.LINGERING:
         return Standing.SERVING, Why.LINGERS, ""
-    if is_new:
-        return Standing.IMPAIRED, Why.JOINS, ""
     return Standing.SERVING, Why.NEIGHBOUR if rank else Why.OWNER, ""
 
 

@@ -126,7 +126,13 @@ def judged(results: Sequence[Result], works: Mapping[str, Sequence[Compared]]) -
 def _judgement(verdict: targets.Verdict) -> str:
     if verdict.value is None:
         return "not measured" if verdict.met is None else "**failed**"
-    value = f"{verdict.value:.2f}" if verdict.value < 100 else number(verdict.value)
+    value = number(verdict.value)
+    if verdict.value < 100:
+        # Two places, or as many as it takes not to show a limit that was missed.
+        texts = [f"{verdict.value:.{places}f}" for places in (2, 3, 4)]
+        value = next(
+            (text for text in texts if verdict.met or float(text) != verdict.limit), texts[-1]
+        )
     return f"{value} {'met' if verdict.met else '**not met**'}"
 
 

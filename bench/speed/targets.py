@@ -24,6 +24,7 @@ class Verdict:
 
     work: str
     target: str
+    limit: float
     value: float | None
     met: bool | None
 
@@ -194,5 +195,7 @@ def judged(found: Found) -> list[Verdict]:
         work = found.works.get(target.letter)
         if work is not None and OWN in work.failures:
             met = False
-        verdicts.append(Verdict(f"{target.letter} {target.work}", target.text, value, met))
+        verdicts.append(
+            Verdict(f"{target.letter} {target.work}", target.text, target.limit, value, met)
+        )
     return verdicts

@@ -114,6 +114,18 @@ def test_targets_are_judged_for_each_machine() -> None:
     assert "| a segments, plain | ≥ 1.05 × the best | 1.00 **not met** | not measured |" in text
 
 
+@pytest.mark.parametrize(
+    ("own", "judged"),
+    [
+        (0.98, "0.98 **not met**"), (0.996, "0.996 **not met**"), (0.9996, "0.9996 **not met**"),
+        (1.0, "1.00 met"), (1.0004, "1.00 met"),
+    ],
+)  # fmt: skip
+def test_a_target_that_was_just_missed_does_not_look_reached(own: float, judged: str) -> None:
+    text = page(result([work("e1", {"headrace": [own], "nginx": [1.0]})]))
+    assert f"| ≥ 1.0 × nginx | {judged} |" in text
+
+
 @pytest.mark.parametrize("title", ["Growth", "Cold page cache", "switch", "Three origins"])
 def test_sections_without_figures_are_left_out(title: str) -> None:
     assert f"### {title}" not in page(result([SEGMENTS]))

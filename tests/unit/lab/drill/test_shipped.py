@@ -53,8 +53,38 @@ def test_bfd_is_added_to_the_topology() -> None:
 
 def test_all_are_found_at_once_and_nothing_else() -> None:
     assert list(find_scenarios(["all"])) == shipped()
-    with pytest.raises(LabError, match="name a file, or some of all, "):
+    with pytest.raises(LabError, match="name a file, `all`, or some of bad-upgrade, "):
         find_scenarios(["nothing"])
+
+
+SCENARIO = """
+title = "nothing"
+topology = {topology}
+affected = ["bergen1"]
+step = [{{ do = "nothing" }}]
+"""
+
+
+def test_a_topology_of_its_own_is_found_from_where_the_scenario_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('name = "mine"\n')
+    (tmp_path / "drill.toml").write_text(SCENARIO.format(topology='"mine.toml"'))
+    (tmp_path / "small.toml").write_text(SCENARIO.format(topology='"small"'))
+
+    own, shipped_one = find_scenarios(
+        [str(tmp_path / f"{n}.toml") for n in ("drill", "small")]
+    ).values()
+
+    assert tomllib.loads(topology_text(own)) == {"name": "mine"}
+    assert tomllib.loads(topology_text(shipped_one))["name"] == "small"
+
+
+def test_two_files_of_one_name_are_refused_not_one_of_them_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "edge-kill.toml"
+    file.write_text(SCENARIO.format(topology='"small"'))
+
+    with pytest.raises(LabError, match=r"two drills of one name: rename a file"):
+        find_scenarios(["edge-kill", str(file)])
+    assert list(find_scenarios([str(file), str(file)])) == ["edge-kill"]
 
 
 def test_orders(tmp_path: Path) -> None:

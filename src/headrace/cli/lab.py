@@ -25,7 +25,7 @@ EXIT_NOT_WELL = 1
 
 lab = typer.Typer(
     name="lab",
-    help="Build a network of two ISPs on this machine, and break it. As root.",
+    help="Build a network of ISPs and sites on this machine, and break it. As root.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -18,14 +18,18 @@ def drill(
         typer.Argument(metavar="NAME|FILE…", help="Shipped drills, `all` of them, or your own."),
     ],
     *,
-    repeat: Annotated[int, typer.Option(min=1, max=100, help="How often each is run.")] = 1,
+    repeat: Annotated[
+        int, typer.Option(min=1, max=100, metavar="N", help="How often each is run.")
+    ] = 1,
     output: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write a table, a page, a picture and JSON there."),
     ] = None,
     topology: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Another topology than the scenarios want."),
+        typer.Option(
+            metavar="FILE", help="Another topology than the scenarios want, shipped or a file."
+        ),
     ] = None,
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="What to call the lab.")
@@ -40,7 +44,9 @@ def drill(
     ] = False,
     players: Annotated[
         list[str] | None,
-        typer.Option("--player", metavar="NAME", help="Let one play meanwhile: ffmpeg, hls.js."),
+        typer.Option(
+            "--player", metavar="NAME", help="Let one play meanwhile: ffmpeg, hls.js. Repeatable."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     state_dir: Annotated[

@@ -51,13 +51,16 @@ MaybeNetwork = Annotated[
     typer.Option(metavar="FILE", help="Ask nobody: go by the network's description."),
 ]
 Failed = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Assume that this server has failed.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Assume that this server has failed. Repeatable."),
 ]
 Draining = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Assume that this server drains.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Assume that this server drains. Repeatable."),
 ]
 Withdrawn = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Assume that this one has drained.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Assume that this one has drained. Repeatable."),
 ]
 At = Annotated[
     datetime | None,

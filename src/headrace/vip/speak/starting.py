@@ -64,7 +64,7 @@ class StartedSpeaker:
             await self._speaker.load()
         except Exception as error:  # `start` tries it again, and says it
             if not isinstance(error, (BgpError, OSError)):
-                log.exception("speaker_not_loaded")
+                log.exception("speaker_start_failed")
             self._speaker = None
 
     def tell(self) -> None:

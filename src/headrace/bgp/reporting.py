@@ -21,6 +21,7 @@ class Reporting:
         self.sessions = unique(sessions)
         self.received = ReceivedRoutes(sessions)
         self.states: SessionStates
+        self._begun = False
         self._families = {one.family for one in sessions}
         self._listener = listener
         self._refused: dict[str, int] = {}
@@ -29,18 +30,22 @@ class Reporting:
         """Know nothing of any session but that it is not up."""
         self.states = SessionStates(self.sessions, now_s())
         self._refused = read_refused()
+        self._begun = True
 
     def change(self, sessions: tuple[Session, ...]) -> None:
-        """Know these sessions from now on; of those that stay, all that is known stays."""
+        """Know these sessions from now on, also before `begin`; of those that stay, all that is
+        known stays.
+        """
         keys = {one.key for one in sessions}
         for former in self.sessions:
-            if former.key not in keys:
+            if self._begun and former.key not in keys:
                 if self.states.is_up(former.key):
                     self.down(former.key, DownReason.CLOSED, "the router was taken out")
                 self.report(self.received.ended(former.key))
         self.sessions = sessions
         self._families = {one.family for one in sessions}
-        self.states.change(sessions, now_s())
+        if self._begun:
+            self.states.change(sessions, now_s())
         self.received.change(sessions)
         self._listener(routers_changed(sessions))
 

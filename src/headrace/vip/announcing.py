@@ -100,7 +100,10 @@ class Announcing:
         self.memory: Memory | None = memory_of(kept)
         self._soon = asyncio.Event()
         self._speaker = StartedSpeaker(
-            lambda: maker(self.config, self._heard), self._announced, self._speaker_failed
+            lambda: maker(self.config, self._heard),
+            self._announced,
+            self._speaker_failed,
+            lambda: self._heard(routers_changed(self._asked.sessions)),
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._edge_task: asyncio.Task[None] | None = None
@@ -244,9 +247,7 @@ class Announcing:
 
     def problem(self) -> str:
         """Return why nothing is announced from here; "" where there is nothing to complain of."""
-        if self.speaker_problem:
-            return self.speaker_problem
-        return self.bound.problem if self.config.addresses.bind else ""
+        return self.speaker_problem or (self.bound.problem if self.config.addresses.bind else "")
 
     def age_s(self) -> float:
         """Return how long ago the last plan was made."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -138,5 +141,41 @@ def test_one_that_died_while_it_waited_is_told_and_another_starts() -> None:
         await speaker.start()
         await speaker.close(graceful=False)
         assert not children()
+
+    asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def opened() -> set[str]:
+    """Return the files and sockets that this process has open."""
+    found = set()
+    for one in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the directory itself
+            found.add(f"{one.name} {one.readlink()}")
+    return found
+
+
+def test_one_that_nobody_waits_for_while_it_is_loaded_leaves_nothing() -> None:
+    async def run() -> None:
+        speaker = ExaBgpSpeaker((on_loopback(1, passive=False),), lambda _event: None, user="root")
+        loading = asyncio.create_task(speaker.load())
+        await asyncio.sleep(0)  # it has begun
+        loading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+        assert not children()
+        assert not [one for one in opened() if "memfd" in one]
+
+    asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def test_one_that_was_loaded_and_whose_password_is_gone_leaves_nothing(tmp_path: Path) -> None:
+    async def run() -> None:
+        session = replace(on_loopback(1, passive=False), password_file=tmp_path / "gone")
+        speaker = ExaBgpSpeaker((session,), lambda _event: None, user="root")
+        await speaker.load()
+        with pytest.raises(BgpError, match="gone"):
+            await speaker.start()
+        assert not children()
+        assert not [one for one in opened() if "memfd" in one]
 
     asyncio.run(asyncio.wait_for(run(), 100))

@@ -18,6 +18,7 @@ from headrace.topology.coverage import CoverageTable
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW
 from headrace.vip.announcing import Announcing
+from headrace.vip.speak.starting import StartedSpeaker
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 
@@ -118,3 +119,48 @@ def test_one_that_is_closed_while_it_starts_is_closed(tmp_path: Path) -> None:
 
     asyncio.run(asyncio.wait_for(run(), 60))
     assert slow.closed
+
+
+def test_routers_that_are_changed_while_it_is_loaded_count_though_it_fails(tmp_path: Path) -> None:
+    class Loading(ToySpeaker):
+        told = asyncio.Event()
+
+        async def load(self) -> None:
+            await self.told.wait()
+            raise BgpError("no memory")
+
+    loading, next_one = Loading(None), ToySpeaker(None)
+    waiting = iter([loading, next_one])
+
+    async def run() -> None:
+        announcing = Announcing(config_in(tmp_path), lambda: (), lambda *_both: next(waiting))
+        topology = load_topology(EXAMPLES / "vips.toml")
+        announcing.adopt_network(NetworkSnapshot(topology, "1", CoverageTable(topology)), NO_VIEW)
+        announcing.start()
+        await asyncio.sleep(0)
+        one = announcing.config.routers[0].model_copy(update={"password_file": None})
+        asked = announcing.prepare(config_in(tmp_path).model_copy(update={"routers": (one,)}))
+        announcing.change(asked)
+        loading.told.set()
+        while announcing.problem():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert set(announcing.said.sessions) == {one.key for one in asked.sessions}
+        await announcing.close()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_it_starts_though_what_it_waits_for_fails(tmp_path: Path) -> None:
+    speaker = ToySpeaker(None)
+
+    async def fails() -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    async def run() -> None:
+        problems: list[str] = []
+        started = StartedSpeaker(lambda: speaker, frozenset, problems.append, lambda: None)
+        await started.start(fails)
+        assert not started.problem
+        assert not problems
+
+    asyncio.run(asyncio.wait_for(run(), 60))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_network
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from headrace.bgp.announcement import Announcement, IPNetwork
@@ -18,6 +19,7 @@ from headrace.bgp.events import (
     Lost,
     Received,
     Refused,
+    RoutersChanged,
     SessionDown,
     SessionKey,
     SessionUp,
@@ -199,3 +201,19 @@ def test_a_session_that_the_daemon_does_not_have_is_reported() -> None:
         await speaker.close(graceful=True)
 
     asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_other_routers_may_be_named_before_it_starts() -> None:
+    async def run() -> None:
+        events: list[Any] = []
+        other = replace(session(), peer=ip_address("192.0.2.99"))
+        speaker = PolledSpeaker((other,), events.append, daemon=FakeDaemon())
+        speaker.change((session(),), {})
+        (changed,) = events
+        assert isinstance(changed, RoutersChanged)
+        assert set(changed.routers) == {session().key}
+        await speaker.start()
+        await until(events, SessionUp)
+        await speaker.close(graceful=True)
+
+    asyncio.run(asyncio.wait_for(run(), 60))

@@ -97,6 +97,7 @@ class Process:
             ours, theirs = socket.socketpair()
         except OSError as error:
             raise BgpError(f"ExaBGP cannot be started: {error.strerror}") from None
+        self._channel = ours  # from now on `kill` closes it, whatever comes between
         try:
             self._child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", str(HERE / "program.py"), str(os.getpid())),
@@ -111,7 +112,6 @@ class Process:
         finally:
             theirs.close()
         ours.setblocking(False)
-        self._channel = ours
         self._loop.add_reader(ours, self._read_log)
 
     async def start(self, configuration: str) -> None:

@@ -96,13 +96,12 @@ class ExaBgpSpeaker:
 
     async def load(self) -> None:
         """Have ExaBGP loaded, so that `start` is quick. Raises BgpError."""
-        loaded = Process(self._read, self._on_end, self._user)
+        self._loaded = Process(self._read, self._on_end, self._user)
         try:
-            await loaded.load()
-        except BgpError:
-            await loaded.kill()
+            await self._loaded.load()
+        except BaseException:  # also where nobody waits for it any more
+            await self._process_gone()
             raise
-        self._loaded = loaded
 
     async def start(self) -> None:
         """Start ExaBGP. What was set before is announced with the first word. Raises BgpError."""
@@ -113,6 +112,9 @@ class ExaBgpSpeaker:
                 await self._bfd.start()
         except Exception as error:
             await self._process_gone()
+            if self._bfd is not None:
+                await self._bfd.close()
+                self._bfd = self._monitor() if self._routers.watched else None
             self._listener(SpeakerChanged(SpeakerState.DIED, str(error)))
             raise
         self._keeper = asyncio.create_task(self._keep())
@@ -161,10 +163,8 @@ class ExaBgpSpeaker:
                 await self._keeper
         if self._bfd is not None:
             await self._bfd.close()
-        process = self._process
-        if process is None:
-            if self._loaded is not None:
-                await self._loaded.kill()
+        if (process := self._process) is None:
+            await self._process_gone()
             return
         if not graceful and not self._ended.is_set():
             self.set(frozenset())
@@ -183,14 +183,16 @@ class ExaBgpSpeaker:
         return self._routers.sessions
 
     def _monitor(self) -> BfdMonitor:
-        bfd, watched = self._bfd_place, self._routers.watched
-        if bfd is None:
+        if (bfd := self._bfd_place) is None:
             raise ValueError("sessions with BFD need a directory for bfdd")
+        watched = self._routers.watched
         return BfdMonitor(watched, bfd.directory, self.tear_down, self._listener, bfd.pace)
 
     async def _process_gone(self) -> None:
-        if self._process is not None:
-            await self._process.kill()
+        for one in (self._process, self._loaded):
+            if one is not None:
+                await one.kill()
+        self._loaded = None
 
     async def _all_answered(self) -> None:
         while self._outstanding:
@@ -200,9 +202,8 @@ class ExaBgpSpeaker:
     async def _launch(self) -> None:
         if self._next_routers is not None:
             self._adopt(self._next_routers)
-        routers = self._routers = replace(
-            self._routers, passwords=read_passwords(self._routers.sessions)
-        )
+        passwords = read_passwords(self._routers.sessions)
+        routers = self._routers = replace(self._routers, passwords=passwords)
         self._ended.clear()
         self._outstanding.clear()
         self._teardowns.clear()
@@ -243,8 +244,7 @@ class ExaBgpSpeaker:
     async def _again(self, state: SpeakerState) -> None:
         process = self._process
         assert process is not None
-        hangs = state is SpeakerState.HANGS
-        why = process.last_word if hangs else await process.death()
+        why = process.last_word if state is SpeakerState.HANGS else await process.death()
         await process.kill()
         self._known.all_lost(DownReason.SPEAKER, why)
         worked_since_s, self._worked_since_s = self._worked_since_s, None

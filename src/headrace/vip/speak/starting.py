@@ -19,7 +19,8 @@ log = structlog.get_logger("headrace.vip")
 
 class StartedSpeaker:
     """What `make` returns, told what `wanted` returns. `problem` says why it does not speak yet
-    ("": it does); `on_problem` is told each that is new.
+    ("": it does); `on_problem` is told each that is new. Each time that one is made, `on_made` is
+    called: one before it, which never spoke, may have been told of other routers and not said so.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class StartedSpeaker:
         make: Callable[[], Speaker],
         wanted: Callable[[], frozenset[Announcement]],
         on_problem: Callable[[str], None],
+        on_made: Callable[[], None],
     ) -> None:
         self.problem = "it waits some seconds for the handover and the first checks"
         self._make = make
         self._wanted = wanted
         self._on_problem = on_problem
+        self._on_made = on_made
         self._speaker: Speaker | None = None
 
     async def start(self, known: Callable[[], Awaitable[None]]) -> None:
@@ -41,13 +44,13 @@ class StartedSpeaker:
         backoff = Backoff()
         loop = asyncio.get_running_loop()
         await self._load()
-        await known()
+        try:
+            await known()
+        except Exception:  # it begins with less, then
+            log.exception("speaker_start_failed")
         while True:
             try:
-                if self._speaker is None:
-                    self._speaker = self._make()
-                self._speaker.set(self._wanted())
-                await self._speaker.start()
+                await self._start_once()
             except Exception as error:  # whatever it is: without a speaker there is no VIP
                 if not isinstance(error, (BgpError, OSError)):
                     log.exception("speaker_start_failed")
@@ -58,10 +61,23 @@ class StartedSpeaker:
             self.tell()
             return
 
+    async def _start_once(self) -> None:
+        speaker = self._speaker or self._made()
+        speaker.set(self._wanted())
+        try:
+            await speaker.start()
+        except Exception:
+            self._speaker = None
+            raise
+
+    def _made(self) -> Speaker:
+        self._speaker = self._make()
+        self._on_made()
+        return self._speaker
+
     async def _load(self) -> None:
         try:
-            self._speaker = self._make()
-            await self._speaker.load()
+            await self._made().load()
         except Exception as error:  # `start` tries it again, and says it
             if not isinstance(error, (BgpError, OSError)):
                 log.exception("speaker_start_failed")
@@ -86,7 +102,6 @@ class StartedSpeaker:
             await self._speaker.close(graceful=graceful)
 
     def _not_started(self, problem: str) -> None:
-        self._speaker = None
         if problem != self.problem:
             self.problem = problem
             self._on_problem(problem)

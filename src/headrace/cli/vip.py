@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -62,11 +62,26 @@ Withdrawn = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Assume that this one has drained. Repeatable."),
 ]
+
+
+def _parsed_time(text: str) -> datetime:
+    """Return a time that is the same everywhere. Raises typer.BadParameter."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise typer.BadParameter(
+            f"{text!r} is no time with its zone: write it as 2026-12-01T02:00:00+01:00"
+        )
+    return found
+
+
 At = Annotated[
     datetime | None,
     typer.Option(
         metavar="TIME",
-        formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"],
+        parser=_parsed_time,
         help="Ask of this time, for planned maintenance: 2026-12-01T02:00:00+01:00. Unset: now.",
     ),
 ]
@@ -96,6 +111,11 @@ def plan(
     With --network, what any server would, by the description alone. All servers and checks are
     then assumed to be sound, but for those that are named.
     """
+    supposed = {
+        "--server": server, "--failed": failed, "--draining": draining, "--withdrawn": withdrawn,
+        "--at": at,
+    }  # fmt: skip
+    _refuse_what_says_nothing(network, supposed, (admin, token_file, config))
     if network is None:
         _print(running.planned(running.client_of(admin, token_file, config)))
         return
@@ -124,6 +144,10 @@ def explain(
 
     With --network, by the description alone.
     """
+    supposed = {
+        "--failed": failed, "--draining": draining, "--withdrawn": withdrawn, "--at": at,
+    }  # fmt: skip
+    _refuse_what_says_nothing(network, supposed, (admin, token_file, config))
     if network is None:
         _print(running.explained(running.client_of(admin, token_file, config), address))
         return
@@ -163,6 +187,25 @@ def takeover(
         assumed = Assumed(failed_here, draining_here, withdrawn_here)
         _print([*([""] if number else []), f"{name}: {len(order.servers)} servers", ""])
         _print(takeover_lines(order, assumed, _moment(at)))
+
+
+def _refuse_what_says_nothing(
+    network: Path | None, supposed: Mapping[str, object], asked: tuple[object, ...]
+) -> None:
+    """Whoever supposes something, or names whom to ask, must not get another answer without a
+    word. Raises typer.BadParameter.
+    """
+    if network is not None and any(each is not None for each in asked):
+        raise typer.BadParameter(
+            "with it nobody is asked: leave out --admin, --token-file and --config, or it",
+            param_hint="--network",
+        )
+    for option, value in supposed.items():
+        if network is None and value:
+            raise typer.BadParameter(
+                "goes with --network FILE alone: a server that runs says what is so",
+                param_hint=option,
+            )
 
 
 def _sites(topology: Topology, asked: str | None) -> list[str]:

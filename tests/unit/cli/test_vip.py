@@ -67,6 +67,38 @@ def test_a_plan_may_be_asked_of_a_time_of_maintenance(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "option",
+    [("--failed", "x"), ("--draining", "x"), ("--withdrawn", "x"), ("--at", "2026-12-01T02:00Z")],
+)
+@pytest.mark.parametrize("command", [("plan",), ("explain", "198.51.100.129")])
+def test_a_running_server_is_not_asked_what_would_be(
+    command: tuple[str, ...], option: tuple[str, str], tmp_path: Path
+) -> None:
+    asked = ["--admin", f"unix:{tmp_path}/nobody", "--token-file", str(tmp_path / "token")]
+    result = CliRunner().invoke(app, ["vip", *command, *option, *asked])
+    assert result.exit_code == 2
+    assert f"{option[0]}: goes with --network FILE alone" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("plan", "--server", "oslo1"), ("explain", "198.51.100.129")])
+def test_nobody_is_asked_where_a_description_is_given(command: tuple[str, ...]) -> None:
+    asked = ["vip", *command, "--network", EXAMPLE, "--config", "vip.toml"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 2
+    assert "with it nobody is asked" in result.stderr
+
+
+@pytest.mark.parametrize("at", ["yesterday", "2026-12-01T02:00:00", "2026-13-01T02:00Z"])
+def test_a_time_has_its_zone(at: str) -> None:
+    asked = ["vip", "takeover", "--network", EXAMPLE, "--at", at]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 2
+    assert f"'{at}' is no time with its zone: write it as 2026-12-01T02:00:00+01:00" in " ".join(
+        result.stderr.split()
+    )
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["plan", "--server", "rome1"], "no server 'rome1' here: name one of oslo1, oslo2, oslo3"),

@@ -73,6 +73,10 @@ def status(
     config: ConfigOption = None,
 ) -> None:
     """Show what this server announces, its sessions, its checks and its neighbours."""
+    if check and (watch or as_json):
+        raise typer.BadParameter(
+            "says once, in lines, what is wrong: leave out --watch and --json", param_hint="--check"
+        )
     client = client_of(admin, token_file, config)
     if check:
         found = run(COMMAND, lambda: client.ask(Status, "GET", "/vip/status"))

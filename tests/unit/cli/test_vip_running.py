@@ -276,6 +276,15 @@ def test_a_check_says_what_is_wrong_by_its_exit_code(answers: list[object]) -> N
     assert (result.exit_code, "VIP 192.0.2.1: out" in result.output) == (1, True)
 
 
+@pytest.mark.parametrize("option", ["--watch", "--json"])
+def test_a_check_is_not_given_where_something_else_was_asked(
+    answers: list[object], option: str
+) -> None:
+    answers.append(WELL)
+    result = CliRunner().invoke(app, ["vip", "status", "--check", option])
+    assert (result.exit_code, "says once, in lines" in result.output) == (2, True)
+
+
 @pytest.mark.parametrize("option", ["--wait", "--for"])
 def test_a_time_that_is_none_is_refused(option: str) -> None:
     result = CliRunner().invoke(app, ["vip", "drain", option, "soon"])

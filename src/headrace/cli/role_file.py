@@ -49,10 +49,16 @@ _NAMED = {
 }
 _RUN = {RoleName.VIP: "vip run"}
 _DESCRIPTIONS_ONLY = ("server", "coverage", "class")
+# Files of no role, by a key that each must have, with what reads them.
+_NO_ROLES = {
+    "isp": "a lab: headrace lab up --topology",
+    "affected": "a drill: headrace lab drill",
+    "audience": "what is to be simulated: headrace simulate",
+}
 
 
 class NotOfARole(HeadraceError):
-    """The file is the description of a network, which no role is configured by."""
+    """The file describes a network, a lab, a drill or a scenario: no role is configured by it."""
 
 
 def root_of(role: RoleName) -> Root[Any]:
@@ -70,6 +76,9 @@ def role_of(path: Path) -> RoleName:
     Raises NotOfARole.
     """
     document = _document(path)
+    for key, what in _NO_ROLES.items():
+        if key in document and "listen" not in document:
+            raise NotOfARole(f"{path} describes {what} {path} reads it")
     edges = any(key in document for key in _EDGES_ONLY)
     routers = any(key in document for key in _ROUTERS_ONLY)
     if any(key in document for key in _FEEDBACKS_ONLY) and not edges:

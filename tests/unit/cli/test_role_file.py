@@ -48,6 +48,23 @@ def test_the_description_of_a_network_is_no_configuration() -> None:
         load_for(EXAMPLES / "network.toml", EDGE)
 
 
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ('[[isp]]\n[[site]]\nname = "b"\n', "headrace lab up --topology"),
+        ('affected = ["a"]\n[[step]]\n', "headrace lab drill"),
+        ('network = "n"\n[[audience]]\nnetwork = "i"\n', "headrace simulate"),
+    ],
+)
+def test_what_configures_no_role_is_told_who_reads_it(
+    tmp_path: Path, text: str, reads: str
+) -> None:
+    file = tmp_path / "some.toml"
+    file.write_text(text)
+    with pytest.raises(NotOfARole, match=f"{reads} {file} reads it"):
+        load_for(file, EDGE)
+
+
 def test_a_pipe_is_read_once() -> None:
     reads, writes = os.pipe()
     os.write(writes, b"cache_dir = 1\n")

@@ -82,8 +82,8 @@ def hot_until(stored: StoredResponse, rules: CacheRules) -> float:
 
     A plain request has no Cache-Control, Pragma, Cookie, Authorization, condition or range.
     """
-    if stored.flags & _ALWAYS_DECIDED:
-        return -math.inf
+    if stored.flags & _ALWAYS_DECIDED or stored.lifetime_s <= stored.corrected_age_s:
+        return -math.inf  # stale as it came: so it is before that as well, by a clock set back
     return stored.response_time + stored.lifetime_s - stored.corrected_age_s
 
 

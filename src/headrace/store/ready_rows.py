@@ -82,6 +82,7 @@ def encode(stored: StoredResponse, key: bytes, place: int, mark: int) -> bytes |
     if (
         bool(stored.vary) is not bool(stored.variant)
         or stored.flags & _DECIDED
+        or stored.lifetime_s <= stored.corrected_age_s  # never fresh, though a clock be set back
         or stored.status == 204  # has no Content-Length
         or not 0 <= stored.length <= stored.slice_bytes
         or not isfinite(stored.response_time + stored.corrected_age_s + stored.lifetime_s)

@@ -119,11 +119,12 @@ def test_what_needs_a_decision_each_time_is_never_hot(flag: StoredFlag) -> None:
 
 
 @given(
-    st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 63), st.integers(0, 10**6)
+    st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 63), st.integers(-(10**6), 10**6)
 )  # fmt: skip
 def test_what_is_hot_is_fresh_to_any_plain_request(
     age_s: int, lifetime_s: int, flags: int, later_s: int
 ) -> None:
+    """Also when the clock was set back since."""
     stored = record(corrected_age_s=float(age_s), lifetime_s=float(lifetime_s), flags=flags)
     now = NOW + later_s
     fresh = decide_reuse(request(), stored, RULES, now).action is Action.FRESH

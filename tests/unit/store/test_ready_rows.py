@@ -71,6 +71,8 @@ def test_a_small_response_is_found_with_its_head(tmp_path: Path) -> None:
     [
         ({}, 1061.0),
         ({"corrected_age_s": 55.0}, 1006.0),
+        ({"corrected_age_s": 60.0}, 900.0),  # never fresh, whatever the clock says
+        ({"lifetime_s": 0.0}, 900.0),
         ({"flags": int(StoredFlag.NO_CACHE)}, NOW),
         ({"flags": int(StoredFlag.INVALIDATED)}, NOW),
         ({"status": 204}, NOW),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headrace.vip.admin.models import SessionRow, Status, VipRow
+from headrace.vip.admin.models import NeighbourRow, SessionRow, Status, VipRow
 from headrace.vip.plan.wanted import VIEW_AGE_S
 
 _MOST_NAMED = 4
@@ -51,8 +51,8 @@ def complaints(found: Status) -> Iterator[str]:
             "; see `headrace vip coverage show`"
         )
     for one in found.neighbours:
-        # One whose edge fails says so itself; one that was not asked yet has the age 0.
-        if one.problem and one.soundness == "unknown" and one.age_s > 0.0:
+        # One whose edge fails says so itself.
+        if one.problem and one.soundness == "unknown" and not is_unasked(one):
             yield f"neighbour {one.server}: not known what it announces: {one.problem}"
 
 
@@ -92,12 +92,20 @@ def _is_wrong(found: Status, one: VipRow) -> bool:
 def _elsewhere(found: Status, rows: Sequence[VipRow]) -> str:
     others = {vip: one.server for one in found.neighbours for vip in one.announces}
     alone = [one.vip for one in rows if one.vip not in others]
+    it = "it" if len(rows) == 1 else "them"
     if not found.neighbours:
         return ""
+    if alone and any(is_unasked(one) for one in found.neighbours):
+        return "; not known yet who else announces " + it
     if not alone:
         return f"; announced by {' and '.join(sorted({others[one.vip] for one in rows}))}"
-    them = "them" if len(alone) == len(rows) else _names(alone)
+    them = it if len(alone) == len(rows) else _names(alone)
     return f"; nobody else is known to announce {them}"
+
+
+def is_unasked(one: NeighbourRow) -> bool:
+    """Return whether a neighbour was not asked yet."""
+    return one.soundness == "unknown" and one.age_s == 0.0
 
 
 def _names(vips: Sequence[str]) -> str:

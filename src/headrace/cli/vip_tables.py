@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from headrace.cli.admin_client import harmless
 from headrace.cli.tables import part, utc
-from headrace.cli.vip_complaints import complaints, span
+from headrace.cli.vip_complaints import complaints, is_unasked, span
 from headrace.vip.admin.models import Done, EventRow, NeighbourRow, SessionRow, Status, VipRow
 
 _NARROWEST = 20
@@ -38,7 +38,13 @@ def planned_lines(found: Status, width: int) -> list[str]:
     """Return what is announced as lines, and what is wrong; without routers and neighbours."""
     lines = [
         part
-        for one in (*_head(found), *_edge(found), *_handover(found), *complaints(found))
+        for one in (
+            *_head(found),
+            *_edge(found),
+            *_handover(found),
+            *_alone(found),
+            *complaints(found),
+        )
         for part in wrap(harmless(one), max(width, _NARROWEST), subsequent_indent="  ")
     ]
     lines += part(
@@ -132,6 +138,24 @@ def _handover(found: Status) -> Iterator[str]:
         )
     if handover.problem and not handover.wanted:
         yield f"handover: {handover.problem}"
+
+
+def _alone(found: Status) -> Iterator[str]:
+    """Say it where no other server would have the VIPs if this one failed. That is no complaint of
+    this server, and may be what somebody wants.
+    """
+    others = found.neighbours
+    is_heard = not found.sessions or any(one.up for one in found.sessions)
+    serves = any(one.announces or is_unasked(one) for one in others)
+    if others and is_heard and not serves:
+        states = ", ".join(f"{one.server} {_state(one)}" for one in others)
+        yield f"neighbours: none is known to serve, should this server fail: {states}"
+
+
+def _state(one: NeighbourRow) -> str:
+    if one.leaving:
+        return "drains"
+    return "announces nothing" if one.soundness == "sound" else one.soundness
 
 
 def _counted(packets: int, size_bytes: int, ago_s: float | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from headrace.bgp.announcement import Announcement, Family, IPNetwork
 from headrace.topology.announced_document import Approved, Said
 from headrace.vip.events import Event
-from headrace.vip.plan.floor import announces_worse
+from headrace.vip.plan.floor import Neighbour, announces_worse
 from headrace.vip.plan.model import Address, Phase, Plan, Standing
 
 
@@ -86,11 +86,25 @@ def changed(before: Plan, after: Plan, now: float) -> Iterator[Event]:
         else:
             kind = "changed" if announced else "withdrawn"
         note = f": {one.note}" if one.note else ""
-        standing = "" if one.standing is Standing.OUT else f" as {one.standing.name.lower()}"
+        standing = "" if one.standing is Standing.OUT else f", {one.standing.name.lower()}"
         yield Event(now, kind, str(one.vip), f"{one.why}{note}{standing}")
     for was in former.values():
         if was.announcement is not None:
             yield Event(now, "withdrawn", str(was.vip), "no candidate for it any more")
+
+
+def heard_of(
+    name: str, before: Neighbour | None, after: Neighbour, problem: str, now: float
+) -> Iterator[Event]:
+    """Yield it if a neighbour is now otherwise than it was."""
+    if before is not None and (before.soundness, before.leaving) == (
+        after.soundness,
+        after.leaving,
+    ):
+        return
+    drains = ", drains" if after.leaving else ""
+    why = f": {problem}" if problem else ""
+    yield Event(now, "neighbour", name, f"{after.soundness.value}{drains}{why}")
 
 
 def _is_announced(one: object) -> bool:

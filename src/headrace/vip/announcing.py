@@ -134,7 +134,7 @@ class Announcing:
         asked = self._asked
         checks = asked.checks_of(self.order.servers[self.me])
         self.checker = Checker(checks, asked.pace, self._checked)
-        self.neighbours = Neighbours(asked.asking, asked.check_of, self._secrets)
+        self.neighbours = Neighbours(asked.asking, asked.check_of, self._secrets, self.events.add)
         self.learning.approved_elsewhere = self.neighbours.approved
         self._plan_now()
         speaks = self._speaker.start(self._known_to_speak)

@@ -79,7 +79,8 @@ def test_a_frozen_speaker_blocks_nobody_and_the_last_word_counts(
     for med in range(2, 50):
         speaker.set(*many(med))
         speaker.ask("pid")
-    speaker.event(SpeakerChanged, lambda one: one.state is SpeakerState.HANGS)
+    hung = speaker.event(SpeakerChanged, lambda one: one.state is SpeakerState.HANGS)
+    assert hung.detail == "no answer for 3 s"  # not what it said before
     eventually(lambda: count(router, 49) == MANY, "the last set is there")
     assert count(router, 1) == 0
 

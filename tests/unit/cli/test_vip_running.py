@@ -146,6 +146,30 @@ def test_vips_with_which_the_same_is_wrong_are_one_complaint() -> None:
     )
 
 
+def test_before_neighbours_were_asked_nobody_is_said_to_have_nothing() -> None:
+    unasked = NeighbourRow("s3", "unknown", False, [], 0.0, "not asked yet")
+    others = [NeighbourRow("s2", "sound", False, [], 0.5, "")]
+    (line,) = complaints(changed(vips=[OUT], neighbours=[*others, unasked]))
+    assert line.endswith("; not known yet who else announces it")
+    (line,) = complaints(changed(vips=[OUT], neighbours=others))
+    assert line.endswith("; nobody else is known to announce it")
+
+
+def test_who_is_the_last_that_serves_says_so_and_does_not_complain() -> None:
+    failed = NeighbourRow("s2", "failed", False, [], 0.5, "no answer in time")
+    drains = NeighbourRow("s3", "sound", True, [], 0.5, "")
+    silent = NeighbourRow("s4", "sound", False, [], 0.5, "")
+    found = changed(neighbours=[failed, drains, silent])
+    assert (
+        "neighbours: none is known to serve, should this server fail: s2 failed, s3 drains, s4 "
+        "announces nothing"
+    ) in status_lines(found, 140)
+    assert not list(complaints(found))
+    down = msgspec.structs.replace(WELL.sessions[0], up=False)
+    for other in (WELL, changed(neighbours=[failed], sessions=[down]), changed(neighbours=[])):
+        assert not [one for one in status_lines(other, 140) if one.startswith("neighbours:")]
+
+
 def test_a_neighbour_that_cannot_be_asked_is_a_complaint_and_one_that_fails_is_none() -> None:
     failed = NeighbourRow("s2", "failed", False, [], 0.5, "nothing listens on port 443")
     assert not list(complaints(changed(neighbours=[failed])))

@@ -6,7 +6,9 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from headrace.bgp.announcement import Announcement, Family
-from headrace.vip.announced import announceable, changed, said_of
+from headrace.vip.announced import announceable, changed, heard_of, said_of
+from headrace.vip.plan.floor import Neighbour
+from headrace.vip.plan.health import Soundness
 from headrace.vip.plan.model import Phase, Plan, PlannedVip, Standing, Why
 
 V4, V6 = ip_address("192.0.2.1"), ip_address("2001:db8::1")
@@ -59,7 +61,7 @@ def test_the_note_of_a_check_alone_is_no_change() -> None:
 
 def test_others_hear_of_what_serves_and_of_what_routers_hear() -> None:
     serving = planned("192.0.2.1")
-    draining = replace(planned("192.0.2.2"), standing=Standing.DRAINING)
+    draining = replace(planned("192.0.2.2"), standing=Standing.WORST)
     plan = Plan("s1", (serving, draining, planned("2001:db8::1"), planned("2001:db8::2", None)))
     said = said_of(plan, Phase.SERVING, set(Family))
     assert said.addresses == {V4, V6}
@@ -68,3 +70,28 @@ def test_others_hear_of_what_serves_and_of_what_routers_hear() -> None:
     # Without a session, a neighbour that relied on it would leave the VIP to nobody.
     assert said_of(plan, Phase.SERVING, {Family.IPV4}).addresses == {V4}
     assert said_of(plan, Phase.SERVING, set()).addresses == frozenset()
+
+
+def test_a_neighbour_that_is_otherwise_than_it_was_is_told_once() -> None:
+    sound = Neighbour(Soundness.SOUND, 1.0)
+    failed, drains = Neighbour(Soundness.FAILED, 2.0), replace(sound, leaving=True)
+
+    def told(before: Neighbour | None, after: Neighbour, problem: str = "") -> list[str]:
+        return [
+            f"{one.kind} {one.about}: {one.detail}"
+            for one in heard_of("s2", before, after, problem, 3.0)
+        ]
+
+    assert told(None, sound) == told(failed, sound) == ["neighbour s2: sound"]
+    assert told(sound, failed, "no answer in time") == ["neighbour s2: failed: no answer in time"]
+    assert told(sound, drains) == ["neighbour s2: sound, drains"]
+    assert told(failed, replace(failed, at=9.0), "other words") == []
+
+
+def test_a_change_says_how_good_the_route_is() -> None:
+    (event,) = changed(
+        Plan("s1"),
+        Plan("s1", (replace(planned("192.0.2.1", 800), standing=Standing.WORSE, why=Why.JOINS),)),
+        1.0,
+    )
+    assert event.detail == "joins, worse"

@@ -36,8 +36,8 @@ from headrace.bgp.session import Session, read_passwords
 WINDOW = 16
 """Commands that are not answered yet. ExaBGP answers in order, so each answer has its command."""
 ANSWER_S = 3.0
-"""Without an answer for so long, ExaBGP hangs. It answers within 20 ms; a router's hold time is
-three seconds at least."""
+"""So long without an answer, ExaBGP hangs. It answers within 20 ms; hold times are 3 s at least."""
+_HUNG = f"no answer for {ANSWER_S:.0f} s"
 PING_S = 1.0
 TICK_S = 0.25
 WITHDRAW_S = 1.0
@@ -244,7 +244,7 @@ class ExaBgpSpeaker:
     async def _again(self, state: SpeakerState) -> None:
         process = self._process
         assert process is not None
-        why = process.last_word if state is SpeakerState.HANGS else await process.death()
+        why = _HUNG if state is SpeakerState.HANGS else await process.death()
         await process.kill()
         self._known.all_lost(DownReason.SPEAKER, why)
         worked_since_s, self._worked_since_s = self._worked_since_s, None

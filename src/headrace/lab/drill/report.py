@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -85,7 +85,7 @@ def write_report(directory: Path, report: Report) -> list[Path]:
     tables = [*markdown_table(summaries), "", *(marked_down(players) if players else ())]
     written = {
         REPORT_FILE: msgspec.json.format(msgspec.json.encode(report), indent=1).decode(),
-        "drills.md": "\n".join(tables).rstrip() + "\n",
+        "drills.md": "\n".join([*tables, *_noted(report.drills)]).rstrip() + "\n",
         "drills.svg": svg,
         "drills.html": page(report, svg),
     }
@@ -117,18 +117,30 @@ def page(report: Report, svg: str) -> str:
         f"<style>{_STYLE}</style></head><body><h1>Drills</h1><p>{html.escape(report.machine)}, "
         f"{report.cpus} processors. Dots are runs, strokes medians, orange marks what was hoped "
         f"for.</p>{svg}<table><tr>{heads}</tr>{body}</table>"
-        f"{_players(players)}<h2>Requests that servers answered</h2>"
+        f"{_players(players)}<h2>Drill by drill</h2>"
         f"{''.join(loads)}</body></html>\n"
     )
 
 
+def _noted(drills: Iterable[Drilled]) -> Iterator[str]:
+    """Yield what is to be known of runs beside their figures, as Markdown."""
+    for one in drills:
+        if lines := _notes(one):
+            yield from ("", f"{one.summary.title}:", "", *(f"- {line}" for line in lines))
+
+
 def _told(one: Drilled) -> list[str]:
+    return [*load_lines(one.runs), *_notes(one)]
+
+
+def _notes(one: Drilled) -> list[str]:
+    """Return what the lab did by itself, what failed where it was little, and what was missed."""
     few = [
         f"run {number}: {line}"
         for number, run in enumerate(one.runs, 1)
         for line in failure_lines(run)
     ]
-    return [*load_lines(one.runs), *lost_lines(one.runs), *few, *one.summary.missed]
+    return [*lost_lines(one.runs), *few, *one.summary.missed]
 
 
 def _players(rows: Sequence[Sequence[str]]) -> str:

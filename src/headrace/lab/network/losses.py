@@ -91,12 +91,12 @@ def lost_words(found: Mapping[str, Lost]) -> str:
 
 
 def late_words(found: Mapping[str, Lost]) -> str:
-    """Return how often relays were late, in words: "north 5 times by 20 ms, 2 of them by 100, …";
-    "" for never. Pure.
+    """Return how often relays were late, in words: "that of north 5 times by more than 20 ms, 2 of
+    these by more than 100, …"; "" for never. Pure.
     """
     return ", ".join(
-        f"{name} {one.behind} times by 20 ms"
-        + (f", {one.starved} of them by 100" if one.starved else "")
+        f"that of {name} {one.behind} times by more than 20 ms"
+        + (f", {one.starved} of these by more than 100" if one.starved else "")
         for name, one in sorted(found.items())
         if one.behind
     )

@@ -59,7 +59,7 @@ def assumed_plans(
 
 
 def _stays(plan: Plan) -> bool:
-    return all(one.standing < Standing.DRAINING for one in plan.vips)
+    return all(one.standing < Standing.WORST for one in plan.vips)
 
 
 def _planned(

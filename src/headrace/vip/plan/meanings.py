@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from headrace.vip.plan.hearing import JOINS_S
 from headrace.vip.plan.model import Why
 
 MEANINGS: Mapping[Why, str] = MappingProxyType(
@@ -16,8 +17,8 @@ MEANINGS: Mapping[Why, str] = MappingProxyType(
         Why.DEGRADED: "served, but a check found something wrong",
         Why.DAMPED: "sound, but it failed again and again",
         Why.SEEN_FAILED: "sound for itself, but the feedback loop sees it fail",
-        Why.JOINS: "a neighbour's VIP, left to whoever has it: no router heard this server until "
-        "a moment ago",
+        Why.JOINS: f"a neighbour's VIP, left to whoever has it until a router has heard this "
+        f"server for {JOINS_S:.0f} s, at rank 2 for twice as long, and so on",
         Why.DRAINS: "it drains: worse than all others, before it is withdrawn",
         Why.LAST: "to be withdrawn, but nobody else is known to serve it",
         Why.NOT_CHECKED: "too few checks in a row have found it served",

@@ -15,12 +15,13 @@ Address = IPv4Address | IPv6Address
 
 class Standing(enum.IntEnum):
     """How good an announcement is among those of the same VIP: each of a standing is better than
-    all of the next. `LEAVING` is one that a change of the description takes back, for a while."""
+    all of the next. `LEAVING` is one that a change of the description takes back, for a while.
+    Operators read these names, in lower case."""
 
     SERVING = 0
     LEAVING = 1
-    IMPAIRED = 2
-    DRAINING = 3
+    WORSE = 2
+    WORST = 3
     OUT = 4
 
 

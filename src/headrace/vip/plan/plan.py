@@ -204,9 +204,9 @@ def _leaving(verdict: Verdict, mine: Wanted, drain: Drain, *, may_leave: bool) -
             return Standing.OUT, Why.FORCED, mine.note
         if may_leave:
             return Standing.OUT, Why.WITHDRAWN, mine.note
-        return Standing.DRAINING, Why.LAST, mine.note
+        return Standing.WORST, Why.LAST, mine.note
     if drain.phase is Phase.WORSE:
-        return Standing.DRAINING, Why.DRAINS, mine.note
+        return Standing.WORST, Why.DRAINS, mine.note
     return None
 
 
@@ -221,13 +221,13 @@ def _staying(
 ) -> _Judged:
     """Return what holds of a VIP that is served."""
     if verdict.soundness is Soundness.DEGRADED:
-        return Standing.IMPAIRED, Why.DEGRADED, verdict.why
+        return Standing.WORSE, Why.DEGRADED, verdict.why
     if is_seen_failed:
-        return Standing.IMPAIRED, Why.SEEN_FAILED, ""
+        return Standing.WORSE, Why.SEEN_FAILED, ""
     if verdict.damped:
-        return Standing.IMPAIRED, Why.DAMPED, ""
+        return Standing.WORSE, Why.DAMPED, ""
     if is_new:
-        return Standing.IMPAIRED, Why.JOINS, ""
+        return Standing.WORSE, Why.JOINS, ""
     if is_held:
         return Standing.LEAVING, Why.LEAVING, ""
     if drain.phase is Phase.LINGERING:

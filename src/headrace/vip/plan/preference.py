@@ -53,7 +53,7 @@ def announcement(
             communities.add(parse_community(text))
         else:
             large.add(parse_large_community(text))
-    if standing is Standing.DRAINING and announce.graceful_shutdown:
+    if standing is Standing.WORST and announce.graceful_shutdown:
         communities.add(GRACEFUL_SHUTDOWN)
     return Announcement(
         ip_network((vip, length), strict=False),

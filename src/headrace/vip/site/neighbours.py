@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -22,9 +23,11 @@ from headrace.topology.announced_document import (
     decode_said,
 )
 from headrace.topology.model import Server
+from headrace.vip.announced import heard_of
 from headrace.vip.checks.judged import Check, Judged, judge_answer, judge_error
 from headrace.vip.checks.request import BadAnswer, CheckConnection
 from headrace.vip.ending import end
+from headrace.vip.events import Event
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Found, Soundness
 from headrace.vip.plan.model import Address
@@ -49,11 +52,15 @@ class Neighbours:
     """What is known of the other servers. `known` has them by name, at times of the clock that only
     counts on; `problems` why one cannot be relied on; `approved` what was approved there. `asking`
     and `check_of`, which returns what a server is asked for or raises NoPortError, may be replaced.
-    While it `hurries`, they are asked more often than `[neighbours]` says.
+    While it `hurries`, they are asked more often than `[neighbours]` says. What changes is told.
     """
 
     def __init__(
-        self, asking: Asking, check_of: Callable[[Server], Check], secrets: Callable[[], Secrets]
+        self,
+        asking: Asking,
+        check_of: Callable[[Server], Check],
+        secrets: Callable[[], Secrets],
+        tell: Callable[[Event], None],
     ) -> None:
         self.known: dict[str, Neighbour] = {}
         self.problems: dict[str, str] = {}
@@ -62,6 +69,7 @@ class Neighbours:
         self.check_of = check_of
         self.hurries = False
         self._secrets = secrets
+        self._tell = tell
         self._servers: dict[str, Server] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asked_now: set[str] = set()
@@ -145,8 +153,12 @@ class Neighbours:
             except Exception:  # a fault of ours must not end the questions to it
                 log.exception("neighbour_not_asked", server=name)
                 found = Neighbour(Soundness.UNKNOWN, began_s)
-            before = self.known.get(name, found)
-            self.known[name] = replace(found, heard_at=before.heard_at)
+            before = self.known.get(name)
+            problem = self.problems.get(name, "")
+            for event in heard_of(name, before, found, problem, time.time()):
+                self._tell(event)
+            heard_at = found.heard_at if before is None else before.heard_at
+            self.known[name] = replace(found, heard_at=heard_at)
             self._asked_now.discard(name)
             if found.soundness is not Soundness.SOUND:
                 self.approved.pop(name, None)  # it cannot say that it is long ago

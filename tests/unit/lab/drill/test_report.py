@@ -17,6 +17,7 @@ from headrace.lab.drill.series import Drilled
 from headrace.lab.drill.summary import Spread, spread, summarize, written_s
 from headrace.lab.drill.tables import markdown_table, run_line, text_table
 from headrace.lab.errors import LabError
+from headrace.lab.network.losses import Lost
 
 
 def figures(works_again_s: float | None, **changed: Any) -> Figures:
@@ -140,6 +141,23 @@ def test_the_files(tmp_path: Path) -> None:
     assert "a &lt;b&gt; &amp; c" in page
     assert "<b>" not in page
     assert "oslo2: 10/s before, 110/s after" in page
+
+
+def test_what_the_lab_did_by_itself_stands_in_every_form(tmp_path: Path) -> None:
+    quiet, busy = figures(0.2), figures(0.3, lost={"north": Lost(0, 0, 400, 12)})
+    drilled = Drilled(
+        summarize("a", "A", [quiet, busy], ExpectTable(), True), 1.0, [quiet, busy], [], "d"
+    )
+    write_report(tmp_path, Report("Linux", 2, [drilled]))
+
+    words = "late: that of north 400 times by more than 20 ms, 12 of these by more than 100"
+    assert words in run_line(2, busy)
+    assert words in (tmp_path / "drills.html").read_text()
+    assert (
+        f"\nA:\n\n- run 2: the lab's relays were {words}\n" in (tmp_path / "drills.md").read_text()
+    )
+    (read,) = msgspec.json.decode((tmp_path / "drills.json").read_bytes(), type=Report).drills
+    assert (read.runs[1].lost["north"].behind, read.runs[1].lost["north"].starved) == (400, 12)
 
 
 def test_a_report_is_read_again_to_be_continued(tmp_path: Path) -> None:

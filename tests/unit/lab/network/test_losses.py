@@ -32,7 +32,10 @@ def test_how_often_a_relay_was_late_since() -> None:
 
 def test_words_of_lateness() -> None:
     found = {"south": Lost(behind=2), "north": Lost(behind=3, starved=1), "oslo1": Lost(4)}
-    words = "north 3 times by 20 ms, 1 of them by 100, south 2 times by 20 ms"
+    words = (
+        "that of north 3 times by more than 20 ms, 1 of these by more than 100, "
+        "that of south 2 times by more than 20 ms"
+    )
     assert late_words(found) == words
     assert late_words({"oslo1": Lost(4)}) == ""
     assert lost_words(found) == "oslo1 4"

@@ -141,7 +141,7 @@ def test_who_drained_last_had_a_vip_before_the_one_that_takes_it_back() -> None:
         "c": Neighbour(SOUND, NOW, leaving=True, announces=frozenset(), takes=8094, worse=worse),
     }
     before = {VIP: Holding("c", (("b", NOW + 50),))}
-    mine = Plan("a", (replace(planned("192.0.2.1"), standing=Standing.DRAINING),))
+    mine = Plan("a", (replace(planned("192.0.2.1"), standing=Standing.WORST),))
     found = next_holdings(ORDER, mine, others, before, NOW, KEEP_S)
     assert found[VIP] == Holding("a", (("c", NOW + KEEP_S), ("b", NOW + 50)))
     others["c"] = Neighbour(Soundness.FAILED, NOW)

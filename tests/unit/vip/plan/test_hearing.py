@@ -135,7 +135,7 @@ def test_a_server_that_the_loop_rightly_sees_fail_leaves_its_vips_to_others(
         assert not known_before or set(found) == {Why.SEEN_FAILED}
     server.run(LATER_S + RENEW_S + STANDS_S)
     assert set(server.run(60.0)) == {Why.SEEN_FAILED}
-    assert server.plan.vips[0].standing is Standing.IMPAIRED  # announced: it may be the last
+    assert server.plan.vips[0].standing is Standing.WORSE  # announced: it may be the last
     server.rubbish = False
     server.run(4.0)
     assert set(server.run(30.0)) == {Why.OWNER}

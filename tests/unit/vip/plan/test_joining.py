@@ -170,7 +170,7 @@ def test_a_server_that_starts_after_a_new_description_leaves_what_was_its_neighb
     site.verdicts[former] = SOUND
     site.memories["n1"] = Memory(held={former: Held("n9", 1, NOW + 30.0)})
     found = {one.vip: (one.standing, one.why) for one in site.plans()["n1"].vips}
-    assert found[former] == (Standing.IMPAIRED, Why.JOINS)
+    assert found[former] == (Standing.WORSE, Why.JOINS)
     site.now += JOINS_S
     found = {one.vip: (one.standing, one.why) for one in site.plans()["n1"].vips}
     assert found[former] == (Standing.LEAVING, Why.LEAVING)

@@ -108,7 +108,7 @@ def test_a_server_is_withdrawn_only_after_it_was_worse_than_another_for_a_time(
         before = {one.vip: one.standing for one in site.servers[watched].plan.vips}
         act(site, what, of)
         for one in site.servers[watched].plan.vips:
-            if one.standing is Standing.DRAINING:
+            if one.standing is Standing.WORST:
                 worse_since[one.vip] = worse_since.get(one.vip) or site.now
             elif one.standing is not Standing.OUT:
                 worse_since[one.vip] = None

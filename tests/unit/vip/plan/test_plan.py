@@ -94,8 +94,8 @@ def test_what_would_lead_to_another_machine_is_not_announced() -> None:
         (None, (Standing.OUT, Why.NOT_CHECKED)),
         (Verdict(Soundness.UNKNOWN), (Standing.OUT, Why.NOT_CHECKED)),
         (Verdict(Soundness.FAILED), (Standing.OUT, Why.FAILED)),
-        (Verdict(Soundness.DEGRADED), (Standing.IMPAIRED, Why.DEGRADED)),
-        (Verdict(Soundness.SOUND, damped=True), (Standing.IMPAIRED, Why.DAMPED)),
+        (Verdict(Soundness.DEGRADED), (Standing.WORSE, Why.DEGRADED)),
+        (Verdict(Soundness.SOUND, damped=True), (Standing.WORSE, Why.DAMPED)),
     ],
 )
 def test_only_what_a_check_found_served_is_announced(
@@ -127,8 +127,8 @@ def test_a_drain_lingers_then_is_worse_then_is_out_and_returns() -> None:
         (Standing.SERVING, Why.OWNER),
         (Standing.SERVING, Why.LINGERS),
         (Standing.SERVING, Why.LINGERS),
-        (Standing.DRAINING, Why.DRAINS),
-        (Standing.DRAINING, Why.DRAINS),
+        (Standing.WORST, Why.DRAINS),
+        (Standing.WORST, Why.DRAINS),
         (Standing.OUT, Why.WITHDRAWN),
         (Standing.OUT, Why.WITHDRAWN),
         (Standing.SERVING, Why.OWNER),
@@ -143,7 +143,7 @@ def test_what_drains_is_marked_and_worse_than_every_neighbour() -> None:
     quiet = a_site(SITE.servers, replace(SITE.sites[0].announce, graceful_shutdown=False))
     ends = known(topology=quiet, own=DRAINS, connections=0)
     found = after([(0, known(topology=quiet)), (1, ends)])
-    assert own(found)[0] == (Standing.DRAINING, Why.DRAINS)
+    assert own(found)[0] == (Standing.WORST, Why.DRAINS)
     assert not any(one.communities for one in found.announcements)
 
 
@@ -151,7 +151,7 @@ def test_when_connections_have_ended_it_leaves_earlier_but_not_at_once() -> None
     ended = known(own=DRAINS, connections=0)
     fresh = replace(ended, neighbours=neighbours_of(SITE, NOW + 5))
     start = [(-1.0, known()), (0.0, ended)]
-    assert own(after([*start, (4.9, fresh)]))[0] == (Standing.DRAINING, Why.DRAINS)
+    assert own(after([*start, (4.9, fresh)]))[0] == (Standing.WORST, Why.DRAINS)
     assert own(after([*start, (5.0, fresh)]))[0] == (Standing.OUT, Why.WITHDRAWN)
 
 
@@ -162,7 +162,7 @@ def leaves(**changes: object) -> list[tuple[Standing, Why]]:
     return own(after([(-1.0, known()), (0.0, gone), (20.0, gone), (31.0, gone)]))
 
 
-STAYS = [(Standing.DRAINING, Why.LAST)] * 2
+STAYS = [(Standing.WORST, Why.LAST)] * 2
 GONE = [(Standing.OUT, Why.WITHDRAWN)] * 2
 
 
@@ -218,7 +218,7 @@ def test_a_whole_site_is_withdrawn_by_plan_and_returns() -> None:
     assert states == [
         (Standing.SERVING, Why.OWNER),
         (Standing.SERVING, Why.OWNER),
-        (Standing.DRAINING, Why.DRAINS),
+        (Standing.WORST, Why.DRAINS),
         (Standing.OUT, Why.WITHDRAWN),
         (Standing.OUT, Why.WITHDRAWN),
         (Standing.SERVING, Why.OWNER),
@@ -236,7 +236,7 @@ def test_a_server_that_starts_while_it_is_to_be_out_announces_nothing() -> None:
 def test_a_view_that_saw_it_fail_makes_it_worse_and_never_out() -> None:
     failed = View(servers={"n1": ServerView(ServerState.FAILED)})
     each = known(view=failed, view_age_s=1.0)
-    assert own(plan(each, None, NOW)[0]) == [(Standing.IMPAIRED, Why.SEEN_FAILED)] * 2
+    assert own(plan(each, None, NOW)[0]) == [(Standing.WORSE, Why.SEEN_FAILED)] * 2
     old = replace(each, view_age_s=61.0)
     assert own(plan(old, None, NOW)[0]) == [(Standing.SERVING, Why.OWNER)] * 2
     healed = replace(each, verdicts=dict.fromkeys(all_sound(SITE), replace(SOUND, for_s=14.0)))

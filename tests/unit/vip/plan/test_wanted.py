@@ -135,7 +135,7 @@ def test_of_a_site_that_is_withdrawn_in_part_no_vip_is_left() -> None:
     site.now += 11.0
     site.settle()
     for vip in a_server("n1").vips[0].addresses:
-        assert site.announcers(vip) == {owner: Standing.DRAINING, second: Standing.DRAINING}
+        assert site.announcers(vip) == {owner: Standing.WORST, second: Standing.WORST}
 
 
 def test_an_operators_words_stand_before_what_the_loop_sees_come_of_them() -> None:

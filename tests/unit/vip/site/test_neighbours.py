@@ -9,6 +9,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from headrace.topology.model import Server
+from headrace.vip.events import Event
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness
 from headrace.vip.rules import NoPortError
@@ -29,7 +30,8 @@ class Asked(Neighbours):
             raise NoPortError("not asked here")
 
         asking = Asking(8093, 3600.0, 1.0, ssl.create_default_context())
-        super().__init__(asking, no_check, lambda: ())  # type: ignore[arg-type]
+        self.told: list[Event] = []
+        super().__init__(asking, no_check, lambda: (), self.told.append)  # type: ignore[arg-type]
         self.counted: Counter[str] = Counter()
         self.soundness = Soundness.FAILED
         self.hangs = False
@@ -66,6 +68,10 @@ def test_one_that_asks_and_did_not_answer_is_asked_at_once() -> None:
             site.asked_by(address)
         await settled()
         assert site.counted == {"n2": 2, "n3": 2}
+        assert [(one.about, one.detail) for one in site.told] == [
+            ("n2", "failed"),
+            ("n3", "failed"),
+        ]
         await site.close()
 
     asyncio.run(run())

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from headrace.lab.namespaces.enter import inside
+from headrace.lab.namespaces.namespace import End
+from headrace.lab.network.build import join_by_relay
 from headrace.lab.network.relay import read_counts
-from tests.harness.namespaces import Namespaces
+from tests.harness.namespaces import Namespace, Namespaces
 from tests.harness.polling import eventually
 
 DELAY_S = 0.02
@@ -34,6 +38,107 @@ one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 for _ in range(60_000):
     one.sendto(bytes(1200), (sys.argv[1], 9))
 """
+
+
+# Tagged for a VLAN, then as it is.
+TAGGED = """
+import socket
+one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+one.bind(("up", 0))
+addresses = bytes.fromhex("ffffffffffff 020000000000")
+one.send(addresses + bytes.fromhex("81000007 88b5") + b"tagged".ljust(60))
+one.send(addresses + bytes.fromhex("88b5") + b"plain".ljust(60))
+"""
+
+# What comes to another device between the making of a socket and its binding is not of its device.
+BETWEEN = """
+import socket, sys
+from headrace.lab.network import device
+made = socket.socket
+class Slow(made):
+    def bind(self, address):
+        with made(socket.AF_PACKET, socket.SOCK_RAW) as other:
+            other.bind(("far", 0))
+            other.send(bytes.fromhex("ffffffffffff 020000000000 88b5") + bytes(60))
+        super().bind(address)
+socket.socket = Slow
+end = device.open_device("lower")
+try:
+    sys.exit(f"it has {end.recv(65535).hex()}")
+except BlockingIOError:
+    pass
+"""
+
+
+def relayed(namespaces: Namespaces, tmp_path: Path) -> tuple[Namespace, Namespace, Namespace]:
+    """Return a client and a server, and between them a namespace with a relay that runs."""
+    client, relay, server = (namespaces.add(name) for name in ("client", "relay", "server"))
+    join_by_relay(End(client, "up", ["192.0.2.1/30"]), relay, End(server, "up", ["192.0.2.2/30"]))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "headrace.lab.network.relay", "lower", "upper"]
+    with out.open("wb") as file:
+        relay.logged(
+            [*command, "--counts", str(tmp_path / "counts.json")], tmp_path / "log", stdout=file
+        )
+    eventually(lambda: out.read_bytes() == b"relaying\n", "the relay runs")
+    return client, relay, server
+
+
+def test_what_is_in_a_tunnel_passes_whole(tmp_path: Path) -> None:
+    """As what servers pass on to each other does. A relay cannot have large packets of it."""
+    body = bytes(range(256)) * 8192
+    with Namespaces() as namespaces:
+        client, _relay, server = relayed(namespaces, tmp_path)
+        for own, here in enumerate((client, server), 1):
+            words = f"type vxlan id 5 dstport 8094 local 192.0.2.{own} remote 192.0.2.{3 - own}"
+            here.ip_lines(
+                [
+                    f"link add name tunnel {words}",
+                    f"address add 198.51.100.{own}/30 dev tunnel",
+                    "link set dev tunnel up",
+                ]
+            )
+        listener = server.listen("198.51.100.2", 80)
+        ask = [sys.executable, "-c", CONNECT, "198.51.100.2"]
+        asking = client.popen(ask, stdout=subprocess.PIPE)
+        listener.settimeout(20)
+        accepted, _ = listener.accept()
+        with accepted, listener:
+            accepted.settimeout(20)
+            accepted.sendall(body)
+        assert asking.stdout is not None
+        _took, got = asking.stdout.read().split()
+        assert got.decode() == hashlib.sha256(body).hexdigest()
+
+
+def test_what_has_a_tag_does_not_leave_without_it(tmp_path: Path) -> None:
+    with Namespaces() as namespaces:
+        client, _relay, server = relayed(namespaces, tmp_path)
+
+        def listen() -> socket.socket:
+            return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+
+        with inside(server.name, listen) as listener:
+            listener.settimeout(20)
+            assert client.popen([sys.executable, "-c", TAGGED]).wait(20) == 0
+            assert listener.recv(100)[14:].rstrip() == b"plain"
+
+
+def test_it_is_not_seen_itself(tmp_path: Path) -> None:
+    with Namespaces() as namespaces:
+        _client, relay, _server = relayed(namespaces, tmp_path)
+        for device in ("lower", "upper"):
+            assert relay.ip("-brief", "-6", "address", "show", "dev", device) == ""
+
+
+def test_it_takes_nothing_of_another_device_as_it_begins(tmp_path: Path) -> None:
+    with Namespaces() as namespaces:
+        client, relay = namespaces.add("client"), namespaces.add("relay")
+        namespaces.link((client, "up", []), (relay, "lower", []))
+        namespaces.link((relay, "far", []), (relay, "upper", []))
+        log = tmp_path / "log"
+        begins = relay.logged([sys.executable, "-c", BETWEEN], log)
+        assert begins.wait(20) == 0, log.read_text()
 
 
 def test_what_it_could_not_take_in_time_is_counted(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from headrace.lab.errors import LabError
+from headrace.lab.namespaces.enter import inside
 from headrace.lab.namespaces.namespace import End, Namespace, addressed, link, names
 from headrace.lab.network.cuts import Cut, rules, touched
+from headrace.lab.network.device import divide_early
 from headrace.lab.network.plan import (
     CLIENTS_BRIDGE,
     EXCHANGE_BRIDGE,
@@ -102,8 +104,14 @@ def _upper(plan: LabPlan, line: Line) -> End:
 def _make_relayed(plan: LabPlan, line: Line) -> None:
     middle = namespace(plan, RELAY + line.machine)
     middle.add()
-    link(_lower(plan, line), End(middle, RELAY_LOWER))
-    link(_upper(plan, line), End(middle, RELAY_UPPER))
+    join_by_relay(_lower(plan, line), middle, _upper(plan, line))
+
+
+def join_by_relay(lower: End, middle: Namespace, upper: End) -> None:
+    """Lead a line through a namespace, in which a relay is to stand. Raises LabError."""
+    for end, device in ((lower, RELAY_LOWER), (upper, RELAY_UPPER)):
+        link(end, End(middle, device))
+        inside(end.where.name, partial(divide_early, end.device))
 
 
 def _finish_line(plan: LabPlan, line: Line) -> None:

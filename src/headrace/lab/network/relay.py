@@ -17,14 +17,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import errno
-import fcntl
 import os
 import random
 import select
 import socket
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -32,12 +29,11 @@ from pathlib import Path
 
 import msgspec
 
+from headrace.lab.network.device import FRAME_BYTES, dropped, open_device, waited
+
 QUEUE_BYTES = 8 * 1024 * 1024
-SOCKET_BYTES = 32 * 1024 * 1024
-"""The kernel counts a small frame as some 2 KiB: 16,000 of them may wait for this process."""
 COUNTS_BYTES = 512
 COUNT_S = 0.5
-FRAME_BYTES = 65535 + 64
 BEHIND_S = 0.02
 STARVED_S = 0.1
 """Frames that leave so late are not late by the line: this process had no time."""
@@ -45,19 +41,13 @@ NICE = -10
 GRAIN_S = 0.0005
 _AT_ONCE = 256
 _EXACT_S = 0.001
-_MOST_WAITED_S = 10.0
-_SIOCGSTAMPNS = 0x8907
-_TIMESPEC = struct.Struct("qq")
-_ALL_PROTOCOLS = 0x0003
-_SOL_PACKET, _PACKET_STATISTICS, _PACKET_VNET_HDR = 263, 6, 15
-_SIOCETHTOOL, _ETHTOOL_SGRO, _IFNAMSIZ, _IFREQ_BYTES = 0x8946, 0x2C, 16, 40
-_SO_RCVBUFFORCE, _SO_SNDBUFFORCE = 33, 32
 
 
 class Counts(msgspec.Struct):
     """What one or both ways have lost since the start, in frames. `chance` is what a line was asked
     to lose; `late`: this process did not take it in time; `full`: there was no room; `unsent`: the
-    device at the other end did not take it, though it was up. `behind` and `starved` are how often
+    device at the other end did not take it, though it was up, or the kernel could not say all that
+    is to be said of it. `behind` and `starved` are how often
     the next frame left more than BEHIND_S, or STARVED_S, after its time.
     """
 
@@ -77,6 +67,18 @@ class Counts(msgspec.Struct):
     def plus(self, other: Counts) -> Counts:
         """Return the sum."""
         return Counts(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+
+
+class Clock:
+    """Whether the wall clock, by which the kernel stamps frames, runs on or was set. Pure."""
+
+    def __init__(self) -> None:
+        self._ahead_s: float | None = None
+
+    def runs_on(self, now_s: float, wall_s: float) -> bool:
+        """Return whether nobody has set it since this was asked last."""
+        before, self._ahead_s = self._ahead_s, wall_s - now_s
+        return before is None or abs(self._ahead_s - before) <= _EXACT_S
 
 
 def _values(counts: Counts) -> tuple[int, ...]:
@@ -126,37 +128,6 @@ class Way:
         return self._waiting[0][0] if self._waiting else None
 
 
-def open_device(name: str) -> socket.socket:
-    """Return a socket with all frames of a device. Raises OSError."""
-    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL_PROTOCOLS))
-    made.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
-    for option in (_SO_RCVBUFFORCE, _SO_SNDBUFFORCE):
-        with contextlib.suppress(PermissionError):
-            made.setsockopt(socket.SOL_SOCKET, option, SOCKET_BYTES)
-    made.bind((name, 0))
-    made.setblocking(False)
-    join_segments(made, name)
-    return made
-
-
-def join_segments(any_socket: socket.socket, device: str) -> None:
-    """Let the kernel join segments of TCP before this process has them, up to 64 KiB. A line's rate
-    divides what servers send into single segments: ten times the frames, each of which costs the
-    same. Where the device cannot, they stay single.
-    """
-    value = ctypes.create_string_buffer(struct.pack("II", _ETHTOOL_SGRO, 1))
-    request = struct.pack(f"{_IFNAMSIZ}sP", device.encode(), ctypes.addressof(value))
-    with contextlib.suppress(OSError):
-        fcntl.ioctl(any_socket, _SIOCETHTOOL, request.ljust(_IFREQ_BYTES, b"\0"))
-
-
-def dropped(end: socket.socket) -> int:
-    """Return how many frames the kernel had no room for since this was asked last."""
-    answer = end.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-    _packets, drops = struct.unpack("II", answer)
-    return int(drops)
-
-
 class CountsFile:
     """A file that says what was lost. It is written in its place, which a full disk allows."""
 
@@ -180,11 +151,16 @@ def read_counts(path: Path) -> Counts:
 def run(ends: Sequence[socket.socket], ways: Sequence[Way], counts: CountsFile | None) -> None:
     """Relay for good: what comes from an end goes its way to the other."""
     counted_s = time.monotonic()
+    clock, more = Clock(), False
     while True:
-        _wait(ends, [way.next_s for way in ways if way.next_s is not None])
+        if not more:
+            _wait(ends, [way.next_s for way in ways if way.next_s is not None])
         now_s = time.monotonic()
-        for end, way in zip(ends, ways, strict=True):
-            _receive(end, way, now_s)
+        runs_on = clock.runs_on(now_s, time.time())
+        took = [
+            receive(end, way, now_s, believed=runs_on) for end, way in zip(ends, ways, strict=True)
+        ]
+        more = any(took)
         now_s = time.monotonic()
         for index, way in enumerate(ways):
             way.look(now_s)
@@ -218,33 +194,25 @@ def _send(end: socket.socket, way: Way, frame: bytes) -> None:
         way.counts.unsent += error.errno not in (errno.ENETDOWN, errno.ENXIO)
 
 
-def _receive(end: socket.socket, way: Way, now_s: float) -> None:
-    exact = True
+def receive(end: socket.socket, way: Way, now_s: float, *, believed: bool) -> bool:
+    """Take what has come, and return whether there may be more. `believed`: the kernel's stamps."""
+    exact = believed
     for _ in range(_AT_ONCE):
         try:
-            frame, address = end.recvfrom(FRAME_BYTES)
-        except OSError:  # nothing more, or the device went down
-            return
-        if address[2] == socket.PACKET_OUTGOING:
+            frame = end.recv(FRAME_BYTES)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ENETDOWN):
+                return False
+            way.counts.unsent += 1  # a frame of a kind that the kernel cannot hand over
+            continue
+        if len(frame) == FRAME_BYTES:  # it was larger, and its end is lost
+            way.counts.unsent += 1
             continue
         # Where the first did not wait, those behind it did not either.
         waited_s = waited(end) if exact else 0.0
         exact = waited_s > _EXACT_S
         way.take(frame, now_s - waited_s)
-
-
-def waited(end: socket.socket) -> float:
-    """Return for how many seconds the frame that was taken last had been there. 0 where the kernel
-    does not say, as of the first.
-    """
-    try:
-        stamp = fcntl.ioctl(end, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
-    except OSError:
-        return 0.0
-    seconds, nanoseconds = _TIMESPEC.unpack(stamp)
-    waited_s = (time.time_ns() - seconds * 1_000_000_000 - nanoseconds) / 1e9
-    # The clock may have been set meanwhile.
-    return waited_s if 0 < waited_s < _MOST_WAITED_S else 0.0
+    return True
 
 
 def main() -> None:

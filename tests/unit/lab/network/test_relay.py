@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+from collections.abc import Iterable
 from pathlib import Path
 
-from headrace.lab.network.relay import QUEUE_BYTES, Counts, CountsFile, Way, read_counts
+from headrace.lab.network.device import FRAME_BYTES
+from headrace.lab.network.relay import (
+    QUEUE_BYTES,
+    Clock,
+    Counts,
+    CountsFile,
+    Way,
+    read_counts,
+    receive,
+)
 
 
 def always() -> float:
@@ -71,3 +83,44 @@ def test_counts_add_up_and_are_read_as_they_were_written(tmp_path: Path) -> None
     assert read_counts(path) == both
     file.write(Counts(1))
     assert read_counts(path) == Counts(1)
+
+
+class Fed(socket.socket):
+    """A socket from which that comes, and then nothing."""
+
+    def __init__(self, frames: Iterable[bytes | OSError]) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._frames = iter(frames)
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        one = next(self._frames, OSError(errno.EAGAIN, "nothing"))
+        if isinstance(one, OSError):
+            raise one
+        return one[:size]
+
+
+def test_a_frame_that_does_not_come_whole_is_lost_and_those_behind_it_are_not() -> None:
+    way = Way(0.0, 0.0, always)
+    unsayable = OSError(errno.EINVAL, "a kind that the kernel has no words for")
+    with Fed([b"one", bytes(FRAME_BYTES + 1), unsayable, b"two"]) as end:
+        assert not receive(end, way, 1.0, believed=True)
+    assert way.counts == Counts(frames=2, unsent=2)
+    assert [way.due(1.0), way.due(1.0), way.due(1.0)] == [b"one", b"two", None]
+
+
+def test_what_was_not_taken_at_once_is_known() -> None:
+    """So nobody waits for what travels the other way meanwhile."""
+    way = Way(0.0, 0.0, always)
+    with Fed([b"one"] * 300) as end:
+        assert receive(end, way, 1.0, believed=True)
+        assert not receive(end, way, 1.0, believed=True)
+    assert way.counts.frames == 300
+
+
+def test_a_clock_that_was_set_is_noticed_once() -> None:
+    clock = Clock()
+    assert clock.runs_on(1.0, 1000.0)
+    assert clock.runs_on(2.0, 1001.0)
+    assert not clock.runs_on(3.0, 1007.0)
+    assert clock.runs_on(4.0, 1008.0)
+    assert not clock.runs_on(5.0, 9.0)

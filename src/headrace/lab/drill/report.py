@@ -82,7 +82,7 @@ def write_report(directory: Path, report: Report) -> list[Path]:
     summaries = [one.summary for one in report.drills]
     svg = picture(_TITLE, rows_of(report.drills))
     players = players_rows(summaries)
-    tables = [*markdown_table(summaries), "", *(marked_down(players) if players else ())]
+    tables = [*markdown_table(summaries), *(("", *marked_down(players)) if players else ())]
     written = {
         REPORT_FILE: msgspec.json.format(msgspec.json.encode(report), indent=1).decode(),
         "drills.md": "\n".join([*tables, *_noted(report.drills)]).rstrip() + "\n",

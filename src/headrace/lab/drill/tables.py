@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from headrace.lab.drill.figures import Figures
 from headrace.lab.drill.summary import Spread, Summary, written_s
-from headrace.lab.network.losses import late_words, lost_words
+from headrace.lab.network.losses import late_words, lost_words, too_late
 
 HEADS = (
     "event", "works again", "worst", "routes", "back", "DNS", "HTTP", "failed", "others",
@@ -107,7 +107,12 @@ def _of_lines(figures: Figures) -> Iterator[str]:
     if lost := lost_words(figures.lost):
         yield f"lines lost {lost}"
     if late := late_words(figures.lost):
-        yield f"relays were late: {late}"
+        so = (
+            ": the machine was busy, what timed out may be for that"
+            if too_late(figures.lost)
+            else ""
+        )
+        yield f"relays were late: {late}{so}"
 
 
 def failure_lines(figures: Figures) -> list[str]:

@@ -12,6 +12,11 @@ from headrace.lab.network.plan import UP_DEVICE, LabPlan
 from headrace.lab.network.programs import relay_counts
 from headrace.lab.network.relay import Counts, read_counts
 
+BUSY_TIMES = 10
+"""A relay that is starved so often makes requests time out: in runs in which it was 16 times some
+did, in those in which it was 8 times none.
+"""
+
 
 class Lost(msgspec.Struct, frozen=True):
     """Packets that a line has lost since it was made. `queue`: they came faster than its rate, as
@@ -100,6 +105,11 @@ def late_words(found: Mapping[str, Lost]) -> str:
         for name, one in sorted(found.items())
         if one.behind
     )
+
+
+def too_late(found: Mapping[str, Lost]) -> bool:
+    """Return whether requests may have timed out for relays that were late. Pure."""
+    return any(one.starved >= BUSY_TIMES for one in found.values())
 
 
 def _words(name: str, one: Lost) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from headrace.lab.network.losses import Lost, late_words, lost_words, read_drops, since
+from headrace.lab.network.losses import (
+    Lost,
+    late_words,
+    lost_words,
+    read_drops,
+    since,
+    too_late,
+)
 
 SAID = """[{"kind":"noqueue","handle":"0:","dev":"lo","root":true,"options":{}},
 {"kind":"tbf","handle":"8001:","dev":"up","root":true,"options":{"rate":25000000},
@@ -38,6 +45,8 @@ def test_words_of_lateness() -> None:
     )
     assert late_words(found) == words
     assert late_words({"oslo1": Lost(4)}) == ""
+    assert not too_late({"north": Lost(behind=900, starved=9)})
+    assert too_late({"north": Lost(behind=10, starved=10), "south": Lost()})
     assert lost_words(found) == "oslo1 4"
 
 

@@ -227,11 +227,12 @@ class MemoryEdge:
 
     # Workers.
 
-    def worker(self) -> MemoryEdge:
-        """Return another worker on the same store and network."""
+    def worker(self, *, ahead_s: float = 0.0) -> MemoryEdge:
+        """Return another worker on the same store and network; its clock may be another."""
         other = MemoryEdge(
-            self.network, self.store, self._document, self.walked, self._step, len(self._all())
-        )
+            self.network, self.store, self._document, self.walked, self._step, len(self._all()),
+            ahead_s=ahead_s,
+        )  # fmt: skip
         self._workers.append(other)
         return other
 

@@ -142,16 +142,19 @@ ASKS = st.lists(
             ("If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT",), ("Cache-Control: max-age=0",),
             ("Cookie: a=b",), ("Authorization: Basic eA==",), ("Connection: close",),
             ("Connection: keep-alive",), ("Via: 1.1 other",), "HEAD", "1.0", "wait", "long",
-            "purge", "soft",
+            "purge", "soft", "before",
         ]
     ),
     min_size=1,
-    max_size=4,
+    max_size=5,
 )  # fmt: skip
 
 
-async def told(edge: MemoryEdge, first: tuple[str, ...], answer: Any, asks: Any) -> Story:
-    """Return all that can be seen."""
+async def told(
+    edge: MemoryEdge, first: tuple[str, ...], answer: Any, asks: Any, *, cold: bool
+) -> Story:
+    """Return all that can be seen. `cold`: nothing stays in memory from one request to the next."""
+    before = edge.worker(ahead_s=-500.0)
     edge.origin(playbook(any_request, WARM, any_request, *answer), serving(b"again", FRESH))
     assert (await edge.get("/warm")).body == b"warm"
     story: Story = []
@@ -162,7 +165,9 @@ async def told(edge: MemoryEdge, first: tuple[str, ...], answer: Any, asks: Any)
         if ask in ("purge", "soft"):
             edge.purge("prefix", b"s\nh/film", soft=ask == "soft")
             continue
-        if ask == "HEAD":
+        if ask == "before":  # as if the clock were set back
+            seen = await before.get("/film")
+        elif ask == "HEAD":
             seen = await edge.head("/film")
         elif ask == "1.0":
             seen = await edge.get("/film", version="1.0")
@@ -172,7 +177,7 @@ async def told(edge: MemoryEdge, first: tuple[str, ...], answer: Any, asks: Any)
             ask, seen.status, seen.word, seen.outcome, seen.keep_alive, seen.framing,
             _fields(seen), _without_boundary(seen.body), seen.interims,
         ))  # fmt: skip
-        await edge.settle_fills()
+        await edge.settle()
         story.append([
             (stored.variant, stored.vary, stored.status, stored.length, stored.headers,
              stored.tags, stored.flags, stored.lifetime_s, round(stored.corrected_age_s, 3),
@@ -180,7 +185,9 @@ async def told(edge: MemoryEdge, first: tuple[str, ...], answer: Any, asks: Any)
              stored.stale_if_error_s, stored.stale_while_revalidate_s)
             for stored in edge.stored("/film")
         ])  # fmt: skip
-        edge.context.hot.clear()
+        for worker in (edge, before):
+            if cold:
+                worker.context.hot.clear()
     story.append([(heard.line, heard.head) for heard in edge.network.requests])
     metrics = edge.metrics
     story.append((
@@ -241,11 +248,15 @@ SERVICES: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(SERVICES, FIRST, answers(), ASKS)
+@given(SERVICES, FIRST, answers(), ASKS, st.booleans())
 def test_quick_ways_look_as_the_longer_one(
-    service: dict[str, Any], first: tuple[str, ...], answer: tuple[Step, ...], asks: list[Any]
+    service: dict[str, Any],
+    first: tuple[str, ...],
+    answer: tuple[Step, ...],
+    asks: list[Any],
+    cold: bool,
 ) -> None:
-    quickly, slowly = both_ways(service, lambda edge: told(edge, first, answer, asks))
+    quickly, slowly = both_ways(service, lambda edge: told(edge, first, answer, asks, cold=cold))
     for quick, slow in zip(quickly, slowly, strict=True):
         assert quick == slow
 
@@ -303,3 +314,21 @@ def test_origins_hear_the_same_on_either_way(
     quickly, slowly = both_ways(service, tell)
     for quick, slow in zip(quickly, slowly, strict=True):
         assert quick == slow
+
+
+@pytest.mark.parametrize("size", [5, 5000])
+@pytest.mark.parametrize(
+    "fields", [("Cache-Control: max-age=0",), ("Cache-Control: max-age=600", "Age: 700")]
+)
+def test_no_clock_makes_fresh_what_was_stale_as_it_came(size: int, fields: tuple[str, ...]) -> None:
+    @in_memory()
+    async def dialogue(edge: MemoryEdge) -> None:
+        edge.origin(serving(b"0" * size, 'ETag: "a"', *fields))
+        await edge.get("/film")
+        assert len(edge.stored("/film")) == 1
+        before = edge.worker(ahead_s=-500.0)
+        for asked in range(2, 5):
+            assert (await before.get("/film")).status == 200
+            assert len(edge.asked) == asked
+
+    dialogue()

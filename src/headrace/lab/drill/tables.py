@@ -81,15 +81,8 @@ def run_line(number: int, figures: Figures) -> str:
     parts = [
         f"run {number}: works again after {written_s(figures.works_again_s)}",
         f"routes moved after {written_s(figures.routed_s)}",
-        f"{figures.failed} of {figures.requests} requests failed",
+        _of_requests(figures),
     ]
-    if figures.outcomes:
-        counted = (f"{count} {what}" for what, count in sorted(figures.outcomes.items()))
-        parts[-1] += f" (all: {', '.join(counted)})"
-    if figures.failed_others:
-        parts.append(f"{figures.failed_others} to others")
-    if figures.failed_named:
-        parts.append(f"{figures.failed_named} by name")
     if figures.back_s is not None:
         parts.append(f"back after {written_s(figures.back_s)}")
     if figures.elsewhere:
@@ -100,6 +93,22 @@ def run_line(number: int, figures: Figures) -> str:
         parts.append(f"{figures.wrong} bodies WRONG")
     parts.append(f"clients at most {written_s(figures.late_s)} late")
     return "; ".join((*parts, *_of_lines(figures)))
+
+
+def _of_requests(figures: Figures) -> str:
+    """Return how many requests failed of all, how, and whom they were sent to."""
+    asked = {
+        "to affected VIPs": figures.failed,
+        "to others": figures.failed_others,
+        "by name": figures.failed_named,
+        "on return": figures.failed_back,
+    }
+    said = f"{sum(asked.values())} of {figures.requests} requests failed"
+    if figures.outcomes:
+        counted = (f"{count} {what}" for what, count in sorted(figures.outcomes.items()))
+        said += f" ({', '.join(counted)})"
+    parts = [f"{count} {where}" for where, count in asked.items() if count]
+    return f"{said}: {', '.join(parts)}" if parts else said
 
 
 def _of_lines(figures: Figures) -> Iterator[str]:

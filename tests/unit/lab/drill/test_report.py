@@ -117,7 +117,17 @@ def test_tables() -> None:
     assert markdown_table([summary])[2].startswith(
         "| kill -9 | 200 ms | 200 ms | 200 ms | 4.00 s |"
     )
-    assert "3 of 100 requests failed" in run_line(1, figures(0.2))
+    assert "; 3 of 100 requests failed: 3 to affected VIPs; " in run_line(1, figures(0.2))
+
+
+def test_all_requests_that_failed_are_counted_with_whom_they_were_sent_to() -> None:
+    counts = {"failed_others": 1, "failed_named": 2, "failed_back": 4}
+    run = figures(0.2, outcomes={"reset": 4, "refused": 6}, **counts)
+    assert (
+        "; 10 of 100 requests failed (6 refused, 4 reset): 3 to affected VIPs, 1 to others, "
+        "2 by name, 4 on return; "
+    ) in run_line(1, run)
+    assert "; 0 of 100 requests failed; " in run_line(1, figures(0.2, failed=0))
 
 
 def test_the_picture_has_a_scale_of_powers() -> None:

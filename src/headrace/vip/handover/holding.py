@@ -85,11 +85,12 @@ def next_holdings(
     """
     me, mine = plan.server, _serves(plan)
     worse = frozenset(one.vip for one in plan.vips if announces_worse(one))
+    leaves = any(one.standing is Standing.WORST for one in plan.vips)
     found = {}
     for vip, candidates in order.vips.items():
         if me in candidates.names:
             holding = before.get(vip, NOBODY)
-            best = who_has(candidates, me, vip, mine, worse, neighbours)
+            best = who_has(candidates, me, vip, mine, worse, neighbours, leaves=leaves)
             if best != me and may_be_better(candidates, best, me, doubtful):
                 best = ""
             known = holding
@@ -348,17 +349,24 @@ def who_has(
     mine: Collection[Address],
     worse: Collection[Address],
     neighbours: Mapping[str, Neighbour],
+    *,
+    leaves: bool = False,
 ) -> str:
-    """Return who has a VIP: the best of those that serve it, else of those that announce it."""
+    """Return who has a VIP: the best of those that serve it, else of those that announce it
+    worse, else of those that leave, as this server does if it `leaves`.
+    """
     best = _best(candidates, _announcers(me, vip, mine, neighbours))
     if best:
         return best
-    others = {
-        name
+    leaving = {
+        name: one.leaving
         for name, one in neighbours.items()
         if vip in one.worse and one.soundness is not Soundness.FAILED
     }
-    return _best(candidates, others | {me} if vip in worse else others)
+    if vip in worse:
+        leaving[me] = leaves
+    stay = (name for name, goes in leaving.items() if not goes)
+    return _best(candidates, stay) or _best(candidates, leaving)
 
 
 def may_be_better(candidates: Candidates, found: str, me: str, doubtful: Collection[str]) -> bool:

@@ -278,3 +278,24 @@ def test_a_server_that_misses_an_answer_keeps_its_connections() -> None:
     # Nor is it asked for ever when the clock was set back.
     before = {"b": Port(8094, NOW + 100)}
     assert next_ports(failed, before, NOW, PATIENCE_S)["b"].given_up
+
+
+def test_who_is_worse_has_it_rather_than_who_leaves() -> None:
+    """As routers have it. Else what was opened at the worse one would be reset when the other
+    returns, who would not know that anybody but itself had had it.
+    """
+    worse = frozenset({VIP})
+    a = Neighbour(SOUND, NOW, leaving=True, announces=frozenset(), takes=8094, worse=worse)
+    b = replace(a, leaving=False)
+    drains = Plan("a", (replace(planned("192.0.2.1"), standing=Standing.WORST),))
+    degraded = Plan("b", (replace(planned("192.0.2.1"), standing=Standing.WORSE),))
+    for plan, others in (
+        (drains, {"b": b}),
+        (degraded, {"a": a}),
+        (Plan("c"), {"a": a, "b": b}),
+    ):
+        found = next_holdings(ORDER, plan, others, {VIP: Holding("a")}, NOW, KEEP_S)
+        assert found[VIP] == Holding("b", (("a", NOW + KEEP_S),))
+    left = {VIP: Holding("b", (("a", NOW + KEEP_S),))}
+    back = next_holdings(ORDER, Plan("a", (planned("192.0.2.1"),)), {"b": b}, left, NOW, KEEP_S)
+    assert targets(ORDER, "a", back, {"b": b}) == {VIP: "b"}

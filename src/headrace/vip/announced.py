@@ -10,6 +10,9 @@ from headrace.vip.events import Event
 from headrace.vip.plan.floor import Neighbour, announces_worse
 from headrace.vip.plan.model import Address, Phase, Plan, Standing
 
+CHANGES = ("announced", "withdrawn", "changed", "planned", "reason")
+"""The kinds of events that `changed` yields."""
+
 
 def announceable(plan: Plan, families: Collection[Family]) -> frozenset[Announcement]:
     """Return the announcements that have a session of their family. Of several for one prefix, as

@@ -11,6 +11,8 @@ from headrace.node.running import Node
 from headrace.telemetry.facts import RoleFacts, RoleMetric
 from headrace.telemetry.report import Report
 from headrace.vip.admin.questions import Answer, AskCounts, Counts
+from headrace.vip.announced import CHANGES
+from headrace.vip.plan.health import Found
 
 
 class VipReport(Report, kw_only=True):
@@ -32,7 +34,7 @@ async def vip_facts(node: Node, watchdog_bites: int) -> RoleFacts:
         return RoleFacts((bites,), {"vip": None})
     counts = found[0].counts
     report: dict[str, Any] = {"vip": counts}
-    return RoleFacts((bites, *_metrics(counts)), report)
+    return RoleFacts((bites, *metrics(counts)), report)
 
 
 GAUGES = {
@@ -78,15 +80,19 @@ COUNTERS = {
 }
 
 
-def _metrics(counts: Counts) -> Iterator[RoleMetric]:
+def metrics(counts: Counts) -> Iterator[RoleMetric]:
+    """Yield each count, by the name that it is shown by."""
     values = msgspec.to_builtins(counts)
     for key, (name, meaning) in GAUGES.items():
         yield RoleMetric(f"vip_{name}", meaning, float(values[key]))
     for key, (name, meaning) in COUNTERS.items():
         yield RoleMetric(f"vip_{name}", meaning, float(values[key]), only_grows=True)
-    for kind, count in sorted(counts.checks.items()):
+    # All kinds from the start: a rate lacks the event with which a counter appears.
+    checks = {one.value: 0 for one in Found} | counts.checks
+    for kind, count in sorted(checks.items()):
         meaning = f"Checks that ended so: {kind}."
         yield RoleMetric(f"vip_checks_{kind}", meaning, count, only_grows=True)
-    for kind, count in sorted(counts.changes.items()):
+    changes = dict.fromkeys(CHANGES, 0) | counts.changes
+    for kind, count in sorted(changes.items()):
         meaning = f"Changes of the plan of this kind: {kind}."
         yield RoleMetric(f"vip_changes_{kind}", meaning, count, only_grows=True)

@@ -13,7 +13,7 @@ from headrace.lab.drill.lateness import STALLED_S, explained, lateness_s, own_ti
 from headrace.lab.drill.moves import Move, back_s, left_owner_s
 from headrace.lab.drill.players.played import Played
 from headrace.lab.drill.records import Answer, Attempt, Download, Record
-from headrace.lab.network.losses import Lost
+from headrace.lab.network.losses import Lost, hopeless
 
 _DECIDED_ROW = 20
 MOST_FAILURES = 20
@@ -138,6 +138,11 @@ def figures_of(seen: Seen) -> Figures:
         _count(counts, seen, record)
         for one in record.downloads:
             _count_download(counts, seen, record.client, one)
+    if line := hopeless(seen.lost):
+        counts.refused.append(
+            f"the lab's relay of {line} was {seen.lost[line].starved} times more than 100 ms late: "
+            "the machine had no time for the lab"
+        )
     attempts = [one for record in seen.records for one in record.attempts]
     moved_s = [
         left_owner_s(seen.moves, vip, seen.owners[vip], seen.event_s) for vip in seen.affected

@@ -8,7 +8,7 @@ from headrace.lab.drill.figures import Failure, Load, Seen, figures_of, worst
 from headrace.lab.drill.moves import Move
 from headrace.lab.drill.records import Answer, Attempt, Download, Outcome, Record
 from headrace.lab.drill.tables import failure_lines, lost_lines, run_line
-from headrace.lab.network.losses import Lost
+from headrace.lab.network.losses import HOPELESS_TIMES, Lost
 
 OWN, OTHER = "192.0.2.129", "192.0.2.130"
 EVENT_S, HEALED_S, END_S = 2.0, 6.0, 10.0
@@ -250,6 +250,16 @@ def test_the_first_requests_that_failed_are_named_with_how_far_they_came() -> No
     )
     assert run_line(1, found).endswith("lines lost north 3 (1 in the relay)")
     assert lost_lines([found]) == ["run 1: the lab's lines lost north 3 (1 in the relay)"]
+
+
+def test_a_run_whose_relay_had_no_time_is_refused_and_says_of_which_line() -> None:
+    def refused(starved: int) -> list[str]:
+        lost = {"north": Lost(), "south": Lost(0, 0, 900, starved)}
+        return figures_of(seen(Record("north-client1", asked(OWN)), lost=lost)).refused
+
+    assert refused(HOPELESS_TIMES - 1) == []
+    (why,) = refused(HOPELESS_TIMES)
+    assert why.startswith(f"the lab's relay of south was {HOPELESS_TIMES} times more than 100 ms")
 
 
 def test_many_failures_are_an_interruption_and_not_listed() -> None:

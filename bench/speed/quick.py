@@ -5,7 +5,6 @@ from __future__ import annotations
 from bench.speed.compared import OWN, cpu, figure, sure
 from bench.speed.result import Measured, Result
 from bench.speed.rounds import Interval
-from bench.speed.tables import number
 
 
 def verdict(found: Interval) -> str:
@@ -53,6 +52,6 @@ def _lines(measured: Measured) -> list[str]:
 
 def _interval(found: Interval) -> str:
     return (
-        f"{found.median:.2f} × ({number(found.low)} to {number(found.high)}, "
+        f"{found.median:.2f} × ({found.low:.3f} to {found.high:.3f}, "
         f"{found.sureness:.0%} sure): {verdict(found)}"
     )

@@ -166,6 +166,6 @@ def test_a_minute_says_only_what_it_can_tell(found: Interval, said: str) -> None
 def test_a_minute_says_how_sure_it_is() -> None:
     ahead = work("a", {"headrace": [2.0] * 6, "nginx": [1.0] * 6})
     text = quick.as_text(result([ahead, SEGMENTS]))
-    assert "nginx          GB/s: 2.00 × (2 to 2, 97% sure): ahead" in text
+    assert "nginx          GB/s: 2.00 × (2.000 to 2.000, 97% sure): ahead" in text
     assert "varnish        did not start" in text
     assert "75% sure): too few rounds to say" in text

@@ -30,8 +30,8 @@ RANKS = {
 }
 
 
-def plan(peer: Running) -> Callable[[int], Ask]:
-    """Request number n: each tenth is for a manifest; both kinds go round their objects."""
+def _objects(peer: Running) -> tuple[list[Ask], list[Ask]]:
+    """A request for each segment, and for each manifest."""
     segments = [
         Ask("segment", f"/miss/mix-{n}", SEGMENT_BYTES, peer.quick_digests["segment"])
         for n in range(OBJECTS)
@@ -40,6 +40,12 @@ def plan(peer: Running) -> Callable[[int], Ask]:
         Ask("manifest", f"/small/mix-{n}", MANIFEST_BYTES, peer.quick_digests["manifest"])
         for n in range(OBJECTS)
     ]
+    return segments, manifests
+
+
+def plan(peer: Running) -> Callable[[int], Ask]:
+    """Request number n: each tenth is for a manifest; both kinds go round their objects."""
+    segments, manifests = _objects(peer)
 
     def ask(number: int) -> Ask:
         tens, place = divmod(number, 10)
@@ -52,10 +58,11 @@ def plan(peer: Running) -> Callable[[int], Ask]:
 
 def warmed(peer: Running) -> Callable[[int], Ask]:
     """The plan, once the peer has everything: all of it is asked for, and checked."""
-    asks = plan(peer)
+    segments, manifests = _objects(peer)
+    every = segments + manifests
     with Load(peer.plain, 4) as client:
-        client.flat_out(asks, 60.0, OBJECTS * 10)
-    return asks
+        client.flat_out(lambda number: every[number], 60.0, len(every))
+    return plan(peer)
 
 
 @contextlib.contextmanager

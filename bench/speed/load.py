@@ -27,6 +27,7 @@ IDLE_ANSWER_S = 10.0
 TICK_S = 0.1  # so often wrk looks whether it shall stop
 LEAST_S = 0.15  # it must be at work
 END_S = 10.0
+SWALLOWED_BYTES = 1 << 20
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _REQUESTS = re.compile(r"(\d+) requests in ([\d.]+)(ms|s|m), ([\d.]+)([KMGT]?)B read")
 _ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")
@@ -180,6 +181,19 @@ def context() -> ssl.SSLContext:
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
     return made
+
+
+def swallow(port: int, path: str) -> None:
+    """Fetch one body and forget it. Raises WrongAnswer for another status, or too few bytes."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path, headers={"Host": HOST})
+    response = connection.getresponse()
+    left, buffer = response.length, bytearray(SWALLOWED_BYTES)
+    while size := response.readinto(buffer):
+        left = None if left is None else left - size
+    connection.close()
+    if response.status != 200 or left:
+        raise WrongAnswer(f"{path} was answered with {response.status}, {left} bytes missing")
 
 
 def digest(port: int, path: str, *, tls: bool, span: tuple[int, int] | None = None) -> str:

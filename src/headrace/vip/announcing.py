@@ -297,7 +297,7 @@ class Announcing:
             self.handover.keeps_connections(self.order, self.me, neighbours, now),
             up,
             self.rules,
-            any(one.graceful_restart_s for one in self.config.routers),
+            self.config.routes_stay,
             addresses_elsewhere(self.order.servers.get(self.me)),
         )
         former = self.plan
@@ -354,7 +354,7 @@ class Announcing:
 
     async def _known_to_speak(self) -> None:
         """Wait, for a while, until it is known what to begin with."""
-        if any(one.graceful_restart_s for one in self.config.routers):
+        if self.config.routes_stay:
             await self._first_checks()
         await self.handover.first()
 

@@ -88,3 +88,8 @@ class VipConfig(NodeConfig):
     def state_dir(self) -> Path:
         """The directory of everything that survives a restart."""
         return self.state_directory
+
+    @property
+    def routes_stay(self) -> bool:
+        """Whether a router keeps routes while the speaker starts again."""
+        return any(one.graceful_restart_s for one in self.routers)

@@ -14,6 +14,7 @@ from headrace.lab.drill.moves import Move, back_s, left_owner_s
 from headrace.lab.drill.players.played import Played
 from headrace.lab.drill.records import Answer, Attempt, Download, Record
 from headrace.lab.network.losses import Lost, hopeless
+from headrace.lab.network.relay import STARVED_S
 
 _DECIDED_ROW = 20
 MOST_FAILURES = 20
@@ -140,8 +141,8 @@ def figures_of(seen: Seen) -> Figures:
             _count_download(counts, seen, record.client, one)
     if line := hopeless(seen.lost):
         counts.refused.append(
-            f"the lab's relay of {line} was {seen.lost[line].starved} times more than 100 ms late: "
-            "the machine had no time for the lab"
+            f"the lab's relay of {line} was {seen.lost[line].starved} times more than "
+            f"{1000 * STARVED_S:.0f} ms late: the machine had no time for the lab"
         )
     attempts = [one for record in seen.records for one in record.attempts]
     moved_s = [

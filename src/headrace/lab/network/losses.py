@@ -10,7 +10,7 @@ from headrace.lab.errors import LabError
 from headrace.lab.namespaces.namespace import Namespace
 from headrace.lab.network.plan import UP_DEVICE, LabPlan
 from headrace.lab.network.programs import relay_counts
-from headrace.lab.network.relay import Counts, read_counts
+from headrace.lab.network.relay import BEHIND_S, STARVED_S, Counts, read_counts
 
 BUSY_TIMES = 10
 """A relay that is starved so often makes requests time out: in runs in which it was 16 times some
@@ -104,8 +104,8 @@ def late_words(found: Mapping[str, Lost]) -> str:
     these by more than 100, …"; "" for never. Pure.
     """
     return ", ".join(
-        f"that of {name} {one.behind} times by more than 20 ms"
-        + (f", {one.starved} of these by more than 100" if one.starved else "")
+        f"that of {name} {one.behind} times by more than {1000 * BEHIND_S:.0f} ms"
+        + (f", {one.starved} of these by more than {1000 * STARVED_S:.0f}" if one.starved else "")
         for name, one in sorted(found.items())
         if one.behind
     )

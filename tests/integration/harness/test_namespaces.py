@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.harness.namespaces import PREFIX, Namespace, Namespaces, run, sweep
+from tests.harness.polling import eventually
 
 
 def there() -> set[str]:
@@ -49,6 +50,7 @@ def test_the_next_sweeps_what_a_killed_one_left() -> None:
         run("ip", "netns", "add", name)
     inside = Namespace(left).popen(["sleep", "1000"])
     try:
+        eventually(lambda: inside.pid in Namespace(left).pids(), "it runs inside")
         sweep()
         assert left not in there()
         assert own in there()

@@ -260,7 +260,26 @@ def failures(works: Sequence[Compared], notes: Sequence[str]) -> str:
         for peer, reason in work.failures.items()
     ]
     items += [f"- {note}" for note in notes]
+    items += [line for work in works if (line := _fewer(work))]
     return "\n".join(items) if items else "Nothing: every server did all that it was asked."
+
+
+def _most_rounds(work: Compared) -> int:
+    return max((each.count for each in work.figures.values()), default=0)
+
+
+def _fewer(work: Compared) -> str:
+    """Who was measured in fewer rounds although nothing failed; "" for nobody."""
+    most = _most_rounds(work)
+    found = {
+        peer: each.count
+        for peer, each in work.figures.items()
+        if each.count < most and peer not in work.failures
+    }
+    if not found:
+        return ""
+    counts = ", ".join(f"{peer} {count}" for peer, count in found.items())
+    return f"- {work.letter} {work.title}: {counts} of {most} rounds, as no target is set by them"
 
 
 def _how_often(work: Compared, peer: str) -> str:
@@ -268,5 +287,4 @@ def _how_often(work: Compared, peer: str) -> str:
     own = work.figures.get(peer)
     if own is None:
         return ""
-    most = max(each.count for each in work.figures.values())
-    return f"{own.count} of {most} rounds; "
+    return f"{own.count} of {_most_rounds(work)} rounds; "

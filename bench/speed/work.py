@@ -67,8 +67,8 @@ Opened = Callable[[Running], AbstractContextManager[Slice]]
 class Work:
     """One line of the comparison. `more_is_better` says which way is up.
 
-    `ceiling` is the content that the bare loop sends for comparison, "segment" or "manifest". With
-    `seldom` the first pass suffices, and for the peers in `seldom_for`.
+    `ceiling` is the content that the bare loop sends for comparison, "segment" or "manifest". For
+    the peers in `seldom_for` the first pass suffices: no target is set by them.
     """
 
     letter: str
@@ -79,11 +79,10 @@ class Work:
     more_is_better: bool = True
     peers: frozenset[str] | None = None
     ceiling: str | None = None
-    seldom: bool = False
     seldom_for: frozenset[str] = frozenset()
 
     def done_by(self, peer: str, *, first: bool) -> bool:
         """Whether this peer does it, in the first pass or in another."""
         if self.peers is not None and peer not in self.peers:
             return False
-        return first or not (self.seldom or peer in self.seldom_for)
+        return first or peer not in self.seldom_for

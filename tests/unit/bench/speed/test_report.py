@@ -97,6 +97,11 @@ def test_who_was_left_out_of_some_rounds_is_told_with_their_number() -> None:
     assert "- a work a, nginx: 2 of 3 rounds; late" in page(result([some]))
 
 
+def test_who_was_asked_in_fewer_rounds_is_told_too() -> None:
+    some = work("a", {"headrace": [2.0] * 3, "nginx": [1.0] * 3, "haproxy": [1.0]})
+    assert "- a work a: haproxy 1 of 3 rounds, as no target is set by them" in page(result([some]))
+
+
 def test_a_target_whose_work_gave_no_figure_has_failed_and_is_not_missed() -> None:
     nothing = work("a", {"nginx": [1.0]}, failures={"headrace": "did not start"})
     assert "| a segments, plain | ≥ 1.05 × the best | **failed** |" in page(result([nothing]))

@@ -38,17 +38,11 @@ from headrace.vip.handover.running import Handover
 from headrace.vip.kept import Keeper, boot_id, read_kept
 from headrace.vip.learn.running import RunningLearning
 from headrace.vip.memory import memory_of, order_line, order_of, with_memory, with_order
-from headrace.vip.plan.health import (
-    Health,
-    HealthRules,
-    Verdict,
-    checked,
-    verdict,
-)
+from headrace.vip.plan.health import Health, HealthRules, Verdict, checked, verdict
 from headrace.vip.plan.model import Address, Memory, Phase, Plan, Why
 from headrace.vip.plan.order import SiteOrder, site_order
 from headrace.vip.plan.plan import Known, plan
-from headrace.vip.plan.wanted import Order, Wanted, believed, only_ordered, wanted
+from headrace.vip.plan.wanted import Order, Wanted, believed, only_ordered, wanted_of
 from headrace.vip.reloadable import Reloadable, reloadable
 from headrace.vip.rules import NoPortError
 from headrace.vip.site.neighbours import Neighbours
@@ -81,7 +75,7 @@ class Announcing:
         self.health: dict[Address, Health] = {}
         self._asked = reloadable(config)
         self.plan = Plan(self.me)
-        self.view = NO_VIEW
+        self.view = self._ordered = NO_VIEW
         self.order: SiteOrder
         self.changes: Counter[str] = Counter()
         self.planned_s = 0.0
@@ -121,7 +115,7 @@ class Announcing:
             log.error("server_not_described", server=self.me)
             return
         self.order = site_order(topology, topology.server(self.me).site)
-        self.view = view
+        self.view, self._ordered = view, only_ordered(view)
         self.learning.adopt_network(network)
         if self._tasks:
             self.neighbours.want(self._others())
@@ -256,7 +250,7 @@ class Announcing:
     def wish(self, now: float) -> Wanted:
         """Return what is wanted of this server at a Unix time, and whose words say so."""
         view = believed(self.view, self.view_age_s(now), self.me)
-        return wanted(self.order, view, now, self.me, self.own)[self.me]
+        return wanted_of(self.order, view, now, self.me, self.own)
 
     def verdict(self, health: Health) -> Verdict:
         """Return what checks of a VIP say now."""
@@ -300,11 +294,12 @@ class Announcing:
             self.config.routes_stay,
             addresses_elsewhere(self.order.servers.get(self.me)),
         )
-        former = self.plan
-        self.plan, self.memory = plan(known, self.memory, now)
-        for event in changed(former, self.plan, now):
-            self.changes[event.kind] += 1
-            self.events.add(event)
+        found, self.memory = plan(known, self.memory, now)
+        if found != self.plan:
+            for event in changed(self.plan, found, now):
+                self.changes[event.kind] += 1
+                self.events.add(event)
+            self.plan = found
         self._adopt_addresses()
         leaves = self.wish(now).state is not AdminState.ONLINE
         self.clients.want(self.plan.addresses if leaves else ())
@@ -347,7 +342,7 @@ class Announcing:
         reports.
         """
         if self.edge is not None:
-            wish = wanted(self.order, only_ordered(self.view), now, self.me, self.own)[self.me]
+            wish = wanted_of(self.order, self._ordered, now, self.me, self.own)
             tell_edge(self.edge, self.keeper, leaves=wish.state is not AdminState.ONLINE)
 
     # BGP.

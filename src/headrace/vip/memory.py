@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import ip_address
 
 import msgspec
 
 from headrace.vip.kept import Kept, KeptOrder, KeptVip
-from headrace.vip.plan.model import Drain, Held, Memory, Phase
+from headrace.vip.plan.model import Address, Drain, Held, Memory, Phase
 from headrace.vip.plan.wanted import Order
 
 
@@ -55,12 +56,17 @@ def with_memory(kept: Kept, memory: Memory | None) -> Kept:
     """Return what is kept with what the last plan left."""
     if memory is None:
         return kept
-    vips = [KeptVip(str(vip), owner, rank) for vip, (owner, rank) in memory.ranks.items()]
-    vips += [KeptVip(str(vip), one.owner, one.rank, one.until) for vip, one in memory.held.items()]
+    vips = [_kept_vip(vip, owner, rank, None) for vip, (owner, rank) in memory.ranks.items()]
+    vips += [_kept_vip(vip, one.owner, one.rank, one.until) for vip, one in memory.held.items()]
     drain = memory.drain
     # In the phase of serving, since when does not matter, and would be written at each start.
     since = 0.0 if drain.phase is Phase.SERVING else drain.since
     return msgspec.structs.replace(kept, phase=drain.phase, since=since, vips=tuple(vips))
+
+
+@lru_cache(maxsize=4096)  # the same ones are put several times a second
+def _kept_vip(vip: Address, owner: str, rank: int, until: float | None) -> KeptVip:
+    return KeptVip(str(vip), owner, rank, until)
 
 
 def with_order(kept: Kept, order: Order | None, by: str, now: float) -> Kept:

@@ -9,7 +9,7 @@ packet from another server, and does not know it either, asks who had the VIP be
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from headrace.vip.plan.floor import Neighbour, announces_worse
@@ -87,29 +87,28 @@ def next_holdings(
     worse = frozenset(one.vip for one in plan.vips if announces_worse(one))
     leaves = any(one.standing is Standing.WORST for one in plan.vips)
     found = {}
-    for vip, candidates in order.vips.items():
-        if me in candidates.names:
-            holding = before.get(vip, NOBODY)
-            best = who_has(candidates, me, vip, mine, worse, neighbours, leaves=leaves)
-            if best != me and may_be_better(candidates, best, me, doubtful):
-                best = ""
-            known = holding
-            last = neighbours.get(holding.holder)
-            lives = last is not None and last.soundness is not Soundness.FAILED
-            returns = best == me and holding.holder != me and vip in worse and not lives
-            # Who starts, was cut off, or comes back for want of others, had nothing: the best of
-            # the others had it.
-            if not holding.holder or holding.unsure or returns:
-                other = who_has(candidates, me, vip, (), (), neighbours)
-                if may_be_better(candidates, other, me, doubtful):
-                    other = ""
-                known = next_holding(holding, other, now, keep_s)
-            after = next_holding(known, best, now, keep_s)
-            if best == me and not known.holder:
-                after = replace(after, starting=now + STARTING_S)
-            if not best and after.holder == me:
-                after = replace(after, unsure=True)
-            found[vip] = after
+    for vip in order.ranks(me):
+        candidates, holding = order.vips[vip], before.get(vip, NOBODY)
+        best = who_has(candidates, me, vip, mine, worse, neighbours, leaves=leaves)
+        if best != me and may_be_better(candidates, best, me, doubtful):
+            best = ""
+        known = holding
+        last = neighbours.get(holding.holder)
+        lives = last is not None and last.soundness is not Soundness.FAILED
+        returns = best == me and holding.holder != me and vip in worse and not lives
+        # Who starts, was cut off, or comes back for want of others, had nothing: the best of
+        # the others had it.
+        if not holding.holder or holding.unsure or returns:
+            other = who_has(candidates, me, vip, (), (), neighbours)
+            if may_be_better(candidates, other, me, doubtful):
+                other = ""
+            known = next_holding(holding, other, now, keep_s)
+        after = next_holding(known, best, now, keep_s)
+        if best == me and not known.holder:
+            after = replace(after, starting=now + STARTING_S)
+        if not best and after.holder == me:
+            after = replace(after, unsure=True)
+        found[vip] = after
     return found
 
 
@@ -117,7 +116,7 @@ def next_holding(before: Holding, best: str, now: float, keep_s: float) -> Holdi
     """Return who has a VIP, and who had it. Where nobody is known to have it, the last one does."""
     past = [(name, until) for name, until in before.past if now < until <= now + keep_s]
     if not best or best == before.holder:
-        return replace(before, past=tuple(past))
+        return before if len(past) == len(before.past) else replace(before, past=tuple(past))
     if before.holder and not now < before.starting <= now + STARTING_S:
         past.insert(0, (before.holder, now + keep_s))
     seen = {best}
@@ -313,7 +312,7 @@ def keeps_connections(
         is_here = holding.holder == me
         following = holding.holder
         if is_here:
-            following = _best(order.vips[vip], _announcers(me, vip, (), neighbours))
+            following = _best_that_serves(order.vips[vip], me, vip, (), neighbours)
         elif not any(name == me for name, _until in holding.past):
             continue
         known = neighbours.get(following)
@@ -332,14 +331,26 @@ def _serves(plan: Plan) -> frozenset[Address]:
     )
 
 
-def _announcers(
-    me: str, vip: Address, mine: Collection[Address], neighbours: Mapping[str, Neighbour]
-) -> Iterator[str]:
-    if vip in mine:
-        yield me
-    for name, known in neighbours.items():
-        if known.soundness is Soundness.SOUND and vip in (known.announces or ()):
-            yield name
+def _best_that_serves(
+    candidates: Candidates,
+    me: str,
+    vip: Address,
+    mine: Collection[Address],
+    neighbours: Mapping[str, Neighbour],
+) -> str:
+    for name in candidates.names:
+        if name == me:
+            if vip in mine:
+                return me
+            continue
+        known = neighbours.get(name)
+        if (
+            known is not None
+            and known.soundness is Soundness.SOUND
+            and vip in (known.announces or ())
+        ):
+            return name
+    return ""
 
 
 def who_has(
@@ -355,7 +366,7 @@ def who_has(
     """Return who has a VIP: the best of those that serve it, else of those that announce it
     worse, else of those that leave, as this server does if it `leaves`.
     """
-    best = _best(candidates, _announcers(me, vip, mine, neighbours))
+    best = _best_that_serves(candidates, me, vip, mine, neighbours)
     if best:
         return best
     leaving = {

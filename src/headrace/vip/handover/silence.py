@@ -109,12 +109,15 @@ def next_silences(
     hear each family, and to the `broken` VIPs a packet came.
     """
     found = {}
-    for vip, candidates in order.vips.items():
-        others = [name for name in candidates.names if name != me and name in partners]
-        if me not in candidates.names or not others:
-            continue
+    for vip in order.ranks(me):
         was = before.get(vip)
         heard = since.get(Family.IPV4 if vip.version == 4 else Family.IPV6)
+        if was is None and heard is not None:
+            continue
+        candidates = order.vips[vip]
+        others = [name for name in candidates.names if name != me and name in partners]
+        if not others:
+            continue
         if heard is None and not any(_answers(neighbours.get(name)) for name in others):
             if was is None or was.back_at is not None:
                 was = Silence()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from headrace.topology.model import Server
@@ -87,30 +88,52 @@ def wish_of(
 
     All ends of a site's tunnel are of one family: IPv4 where this server has an address of it.
     """
+    described = _described(order, me)
+    if described is None:
+        return None
+    vips = described.vips
+    if any(one not in order.ranks(me) for one in held):
+        vips = tuple(sorted({*vips, *held}, key=_by_number))
+    return Wish(
+        described.address,
+        described.mac,
+        port,
+        most_packets,
+        described.siblings,
+        vips,
+        _sorted(targets, described.reachable),
+        _sorted(onward, described.reachable),
+        seed,
+        cookies,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What follows from the description alone."""
+
+    address: Address
+    mac: str
+    siblings: tuple[Sibling, ...]
+    reachable: frozenset[str]
+    vips: tuple[Address, ...]
+
+
+@lru_cache(maxsize=2)  # wishes are made several times a second, of the same description
+def _described(order: SiteOrder, me: str) -> _Described | None:
     own = order.servers[me]
     address = _own_address(own, 4) or _own_address(own, 6)
     if address is None:
         return None
-    partners = {
-        name
-        for candidates in order.vips.values()
-        if me in candidates.names
-        for name in candidates.names
-    }
+    vips = order.ranks(me)
+    partners = {name for vip in vips for name in order.vips[vip].names}
     siblings = tuple(_siblings(order.servers, me, partners, address.version))
-    reachable = {one.name for one in siblings}
-    vips = {vip for vip, candidates in order.vips.items() if me in candidates.names}
-    return Wish(
+    return _Described(
         address,
         _mac(me),
-        port,
-        most_packets,
         siblings,
-        tuple(sorted(vips.union(held), key=_by_number)),
-        _sorted(targets, reachable),
-        _sorted(onward, reachable),
-        seed,
-        cookies,
+        frozenset(one.name for one in siblings),
+        tuple(sorted(vips, key=_by_number)),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headrace.routing.rendezvous import score, seed_of
 from headrace.topology.model import Server, Site, Topology, Withdrawal
@@ -33,14 +33,33 @@ class Candidates:
         return self.names.index(name) if name in self.names else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SiteOrder:
-    """A site with its servers, and who may announce each VIP of it; made once of a description."""
+    """A site with its servers, and who may announce each VIP of it; made once of a description, and
+    equal to itself alone."""
 
     site: Site
     servers: Mapping[str, Server]
     vips: Mapping[Address, Candidates]
     withdrawals: tuple[Withdrawal, ...] = ()
+    _ranks: dict[str, Mapping[Address, tuple[str, int]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def ranks(self, name: str) -> Mapping[Address, tuple[str, int]]:
+        """Return the owner and the rank of each VIP that a server is a candidate for, its own
+        first. It is worked out once: servers plan several times a second, and a site may be large.
+        """
+        known = self._ranks.get(name)
+        if known is None:
+            found = [
+                (rank, vip, one.owner)
+                for vip, one in self.vips.items()
+                if (rank := one.rank(name)) is not None
+            ]
+            found.sort(key=lambda each: (each[0], each[1].version, int(each[1])))
+            known = self._ranks[name] = {vip: (owner, rank) for rank, vip, owner in found}
+        return known
 
 
 def site_order(topology: Topology, site: str) -> SiteOrder:

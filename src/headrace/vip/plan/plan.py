@@ -99,7 +99,7 @@ def plan(known: Known, memory: Memory | None, now: float) -> tuple[Plan, Memory]
             memory.drain, mine, known.connections, order.site.announce, now, keeps=known.keeps
         )
     )
-    ranks = _ranks(order, me)
+    ranks = order.ranks(me)
     held = {} if memory is None else _held(order, ranks, memory, now)
     hearings = _hearings(known, memory, now, told=is_seen_failed(me, view))
     planned = [
@@ -124,25 +124,18 @@ def _hearings(
     return next_hearings(before, known.up, known.rules, now, told=told)
 
 
-def _ranks(order: SiteOrder, me: str) -> dict[Address, tuple[str, int]]:
-    """Return the owner and the rank of each VIP that a server is a candidate for, its own first."""
-    found = [
-        (rank, vip, one.owner)
-        for vip, one in order.vips.items()
-        if (rank := one.rank(me)) is not None
-    ]
-    found.sort(key=lambda each: (each[0], each[1].version, int(each[1])))
-    return {vip: (owner, rank) for rank, vip, owner in found}
-
-
 def _held(
     order: SiteOrder, ranks: Mapping[Address, tuple[str, int]], memory: Memory, now: float
 ) -> dict[Address, Held]:
     """Return the VIPs that a server was a candidate for, but for those whose prefixes have another
     VIP or a server in them by now: no prefix is announced in two ways, or for two."""
     found = {vip: one for vip, one in memory.held.items() if now < one.until <= now + HOLD_S}
-    for vip, (owner, rank) in memory.ranks.items():
-        found[vip] = Held(owner, rank, now + HOLD_S)
+    if memory.ranks is not ranks:
+        for vip, (owner, rank) in memory.ranks.items():
+            if vip not in ranks:
+                found[vip] = Held(owner, rank, now + HOLD_S)
+    if not found:
+        return {}
     own = {one for server in order.servers.values() for one in (*server.ipv4, *server.ipv6)}
     kept: dict[Address, Held] = {}
     for vip, one in found.items():
@@ -169,8 +162,9 @@ def _planned(
 ) -> PlannedVip:
     verdict = known.verdicts.get(vip, _NOT_CHECKED)
     candidates = known.order.vips.get(vip) or Candidates(owner, 0, (owner, known.server))
-    may_leave = all_leave(candidates, wishes) or others_serve(
-        known.server, vip, candidates, wishes, view, known.neighbours, now
+    may_leave = drain.phase is Phase.OUT and (
+        all_leave(candidates, wishes)
+        or others_serve(known.server, vip, candidates, wishes, view, known.neighbours, now)
     )
     mine = wishes.get(known.server, _MEMBER)
     hearing = hearings.get(family_of(vip))

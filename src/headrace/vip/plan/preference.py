@@ -6,6 +6,7 @@ by says it for the ranks of those who serve, and puts all that is worse behind t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_network
 
 from headrace.bgp.announcement import (
@@ -35,6 +36,7 @@ def block(announce: Announce, vip: Address) -> IPNetwork:
     return ip_network((vip, length), strict=False)
 
 
+@lru_cache(maxsize=4096)  # making prefixes is most of what a plan would take
 def announcement(
     announce: Announce, vip: Address, standing: Standing, rank: int, next_hop: Address | None
 ) -> Announcement:

@@ -9,7 +9,7 @@ and must not lead to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -56,14 +56,25 @@ def wanted(
     order: SiteOrder, view: View, now: float, me: str = "", own: Order | None = None
 ) -> dict[str, Wanted]:
     """Return what is wanted of each server of a site at a Unix time; `own` is an order for `me`."""
-    whole = all(_is_ordered_out(view.servers.get(name), now) for name in order.servers)
+    whole = _is_whole_out(order, view, now)
     return {
-        name: max(
-            _each(order, server, view, now, own if name == me else None, whole=whole),
-            key=lambda one: (_ENDS[one.state], one.force, one.planned),
-        )
-        for name, server in order.servers.items()
+        name: _severest(_each(order, one, view, now, own if name == me else None, whole=whole))
+        for name, one in order.servers.items()
     }
+
+
+def wanted_of(order: SiteOrder, view: View, now: float, me: str, own: Order | None) -> Wanted:
+    """Return what is wanted of one server at a Unix time, by an order for it too."""
+    whole = _is_whole_out(order, view, now)
+    return _severest(_each(order, order.servers[me], view, now, own, whole=whole))
+
+
+def _is_whole_out(order: SiteOrder, view: View, now: float) -> bool:
+    return all(_is_ordered_out(view.servers.get(name), now) for name in order.servers)
+
+
+def _severest(found: Sequence[Wanted]) -> Wanted:
+    return max(found, key=lambda one: (_ENDS[one.state], one.force, one.planned))
 
 
 def _each(

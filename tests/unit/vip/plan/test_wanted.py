@@ -19,6 +19,7 @@ from headrace.vip.plan.wanted import (
     is_seen_failed,
     only_ordered,
     wanted,
+    wanted_of,
 )
 from tests.harness.announcing import SITE, AnnouncingSite
 from tests.unit.vip.plan.sites import NOW, a_server, a_site, names_of
@@ -154,3 +155,13 @@ def test_planned_maintenance_says_until_when() -> None:
     assert found["n1"].note == "maintenance: new fans, until 1970-01-01 01:00:00Z"
     assert found["n2"].state is AdminState.ONLINE
     assert wanted(order, view(), 3601.0)["n1"].state is AdminState.ONLINE
+
+
+def test_of_one_server_alone_it_is_what_it_is_among_all() -> None:
+    views = (view(), view(n1=OUT), view(n1=OUT, n2=OUT, n3=OUT), view(n1=LEAVES, n2=SEEN_DRAINING))
+    orders = (None, Order(AdminState.DRAINING, "work"), Order(AdminState.WITHDRAWN, until=NOW))
+    for seen in views:
+        for own in orders:
+            for name in ORDER.servers:
+                all_of_them = wanted(ORDER, seen, NOW, name, own)
+                assert wanted_of(ORDER, seen, NOW, name, own) == all_of_them[name]

@@ -79,7 +79,7 @@ def _of_vips(found: Status) -> Iterator[str]:
     for (standing, meaning, note), rows in alike.items():
         words = f" ({note})" if note else ""
         elsewhere = _elsewhere(found, rows) if standing == "out" else ""
-        yield f"{_names([one.vip for one in rows])}: {standing}: {meaning}{words}{elsewhere}"
+        yield f"{named([one.vip for one in rows])}: {standing}: {meaning}{words}{elsewhere}"
 
 
 def _is_wrong(found: Status, one: VipRow) -> bool:
@@ -99,7 +99,7 @@ def _elsewhere(found: Status, rows: Sequence[VipRow]) -> str:
         return "; not known yet who else announces " + it
     if not alone:
         return f"; announced by {' and '.join(sorted({others[one.vip] for one in rows}))}"
-    them = it if len(alone) == len(rows) else _names(alone)
+    them = it if len(alone) == len(rows) else named(alone)
     return f"; nobody else is known to announce {them}"
 
 
@@ -108,7 +108,8 @@ def is_unasked(one: NeighbourRow) -> bool:
     return one.soundness == "unknown" and one.age_s == 0.0
 
 
-def _names(vips: Sequence[str]) -> str:
+def named(vips: Sequence[str]) -> str:
+    """Return VIPs in words: not more than a line takes."""
     if len(vips) == 1:
         return f"VIP {vips[0]}"
     more = f" and {len(vips) - _MOST_NAMED} more" if len(vips) > _MOST_NAMED else ""

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from headrace.cli.admin_client import harmless
 from headrace.cli.tables import part, utc
-from headrace.cli.vip_complaints import complaints, is_unasked, span
+from headrace.cli.vip_complaints import complaints, is_unasked, named, span
 from headrace.vip.admin.models import Done, EventRow, NeighbourRow, SessionRow, Status, VipRow
 
 _NARROWEST = 20
@@ -42,6 +42,7 @@ def planned_lines(found: Status, width: int) -> list[str]:
             *_head(found),
             *_edge(found),
             *_handover(found),
+            *_carried(found),
             *_alone(found),
             *complaints(found),
         )
@@ -138,6 +139,24 @@ def _handover(found: Status) -> Iterator[str]:
         )
     if handover.problem and not handover.wanted:
         yield f"handover: {handover.problem}"
+
+
+def _carried(found: Status) -> Iterator[str]:
+    """Say whose VIPs this server has, and why they have not."""
+    carried: dict[str, list[str]] = {}
+    for one in found.vips:
+        if one.rank and one.holder == found.server:
+            carried.setdefault(one.owner, []).append(one.vip)
+    states = {one.server: _why_not(one) for one in found.neighbours}
+    for owner, vips in carried.items():
+        yield f"has {named(vips)} of {owner} now: {owner} {states.get(owner, 'is not known')}"
+
+
+def _why_not(owner: NeighbourRow) -> str:
+    if owner.leaving:
+        return "drains"
+    problem = f": {owner.problem}" if owner.problem else ""
+    return "does not announce that" if owner.soundness == "sound" else owner.soundness + problem
 
 
 def _alone(found: Status) -> Iterator[str]:

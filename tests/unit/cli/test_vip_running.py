@@ -170,6 +170,28 @@ def test_who_is_the_last_that_serves_says_so_and_does_not_complain() -> None:
         assert not [one for one in status_lines(other, 140) if one.startswith("neighbours:")]
 
 
+def test_who_has_the_vips_of_another_says_why_and_does_not_complain() -> None:
+    def of(owner: str, number: int, holder: str = "s1") -> VipRow:
+        vip = f"192.0.2.{number}"
+        return msgspec.structs.replace(VIP, vip=vip, owner=owner, rank=1, holder=holder)
+
+    own = msgspec.structs.replace(VIP, holder="s1")
+    found = changed(
+        vips=[own, of("s2", 2), of("s2", 3), of("s3", 4), of("s4", 5), of("s5", 6, "s5")],
+        neighbours=[
+            NeighbourRow("s2", "failed", False, [], 0.5, "no answer in time"),
+            NeighbourRow("s3", "sound", True, [], 0.5, ""),
+            NeighbourRow("s4", "sound", False, ["192.0.2.9"], 0.5, ""),
+        ],
+    )
+    assert [one for one in status_lines(found, 140) if one.startswith("has ")] == [
+        "has VIPs 192.0.2.2, 192.0.2.3 of s2 now: s2 failed: no answer in time",
+        "has VIP 192.0.2.4 of s3 now: s3 drains",
+        "has VIP 192.0.2.5 of s4 now: s4 does not announce that",
+    ]
+    assert not list(complaints(found))
+
+
 def test_a_neighbour_that_cannot_be_asked_is_a_complaint_and_one_that_fails_is_none() -> None:
     failed = NeighbourRow("s2", "failed", False, [], 0.5, "nothing listens on port 443")
     assert not list(complaints(changed(neighbours=[failed])))

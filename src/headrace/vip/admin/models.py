@@ -18,7 +18,8 @@ class VipRow(msgspec.Struct):
     is announced or not, and what the checks of it say.
 
     `announced` is the route in words ("": none); `acknowledged`: the speaker has taken it; `bound`:
-    a check found the address on this machine.
+    a check found the address on this machine. `holder` is the server whose announcement is the best
+    of those that this server knows ("": nobody's).
     """
 
     vip: str
@@ -36,6 +37,7 @@ class VipRow(msgspec.Struct):
     checked_s: float | None
     for_s: float
     bound: bool
+    holder: str = ""
 
 
 class BfdRow(msgspec.Struct):

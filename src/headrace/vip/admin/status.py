@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from headrace.bgp.announcement import Announcement, community_text, family_of
+from headrace.bgp.announcement import Announcement, Family, community_text, family_of
+from headrace.vip.admin.holders import holders
 from headrace.vip.admin.models import (
     BfdRow,
     EdgeRow,
@@ -16,6 +17,7 @@ from headrace.vip.admin.models import (
     Status,
     VipRow,
 )
+from headrace.vip.announced import heard
 from headrace.vip.announcing import Announcing
 from headrace.vip.checks.judged import UNBOUND
 from headrace.vip.handover.running import CUT_OFF
@@ -30,6 +32,7 @@ def status(server: Announcing) -> Status:
     now = time.time()
     wish = server.wish(now)
     memory, learnt = server.memory, server.learning.counts()
+    has = _holders(server, now)
     return Status(
         server=server.me,
         site=server.order.site.name,
@@ -47,7 +50,7 @@ def status(server: Announcing) -> Status:
         view=server.view.version,
         clients=server.clients.count(),
         edge=_edge(server),
-        vips=[_vip(server, one) for one in server.plan.vips],
+        vips=[_vip(server, one, has.get(one.vip, "")) for one in server.plan.vips],
         sessions=_sessions(server, now),
         neighbours=[_neighbour(server, name) for name in _others(server)],
         handover=_handover(server),
@@ -76,6 +79,9 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
     if planned.announcement is not None and not _is_heard(server, vip):
         lines.append(f"no router hears it: no session of IPv{vip.version} is up")
     lines.append(f"because {planned.why.value}: {MEANINGS[planned.why]}{note}")
+    holder = _holders(server, time.time()).get(vip)
+    if holder is not None:
+        lines.append(f"as far as {server.me} knows, {holder or 'nobody'} has it")
     lines += _check_lines(server, vip)
     wish = server.wish(time.time())
     by = f" ({wish.note})" if wish.note else ""
@@ -95,6 +101,11 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
 
 def _is_heard(server: Announcing, vip: Address) -> bool:
     return not server.said.sessions or family_of(vip) in server.said.up
+
+
+def _holders(server: Announcing, now: float) -> dict[Address, str]:
+    up = server.said.up if server.said.sessions else set(Family)
+    return holders(server.order, heard(server.plan, up), server.neighbours.at(now))
 
 
 def _check_lines(server: Announcing, vip: Address) -> list[str]:
@@ -175,7 +186,7 @@ def _edge(server: Announcing) -> EdgeRow | None:
     return EdgeRow(edge.draining, edge.connections, edge.unready, edge.problem)
 
 
-def _vip(server: Announcing, one: PlannedVip) -> VipRow:
+def _vip(server: Announcing, one: PlannedVip, holder: str) -> VipRow:
     health = server.health.get(one.vip, Health())
     found = server.verdict(health)
     route = one.announcement
@@ -195,6 +206,7 @@ def _vip(server: Announcing, one: PlannedVip) -> VipRow:
         checked_s=None if health.at is None else _age_s(health.at),
         for_s=found.for_s,
         bound=health.at is not None and health.why != UNBOUND,
+        holder=holder,
     )
 
 

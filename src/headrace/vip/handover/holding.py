@@ -306,13 +306,15 @@ def keeps_connections(
     does not count.
 
     Of a VIP that another has already, and does not pass on to here, nothing is left to be kept.
+    One that a new description does not have any more nobody has next.
     """
     found = False
     for vip, holding in holdings.items():
         is_here = holding.holder == me
         following = holding.holder
         if is_here:
-            following = _best_that_serves(order.vips[vip], me, vip, (), neighbours)
+            candidates = order.vips.get(vip, _NO_CANDIDATES)
+            following = _best_that_serves(candidates, me, vip, (), neighbours)
         elif not any(name == me for name, _until in holding.past):
             continue
         known = neighbours.get(following)

@@ -219,6 +219,19 @@ def test_a_vip_that_others_have_and_do_not_pass_on_holds_up_no_drain() -> None:
     assert not kept("c")  # which is not there, and nothing comes back from it
 
 
+def test_nobody_has_a_vip_next_that_a_new_description_does_not_have() -> None:
+    """Who had it is known from before: the first plan by the new description is made with that."""
+    gone = ip_address("192.0.2.2")
+    b = replace(says(to="a"), announces=frozenset({VIP, gone}), passes={VIP: "a", gone: "a"})
+    holdings = {VIP: Holding("a"), gone: Holding("a")}
+    described = SiteOrder(ORDER.site, {}, {**ORDER.vips, gone: ORDER.vips[VIP]})
+    assert keeps_connections(described, "a", holdings, {"b": b}, NOW, 3.0)
+    assert not keeps_connections(ORDER, "a", holdings, {"b": b}, NOW, 3.0)
+    # Of one that b has by now, b says it, candidate or not.
+    moved = {gone: Holding("b", (("a", NOW + 60),))}
+    assert keeps_connections(ORDER, "a", moved, {"b": b}, NOW, 3.0)
+
+
 def test_what_a_server_had_only_while_all_started_is_not_remembered() -> None:
     announced = Plan("b", (replace(planned("192.0.2.1"), vip=VIP),))
     quiet = says(announces=False)

@@ -91,6 +91,8 @@ def _is_wrong(found: Status, one: VipRow) -> bool:
 
 def _elsewhere(found: Status, rows: Sequence[VipRow]) -> str:
     others = {vip: one.server for one in found.neighbours for vip in one.announces}
+    # One that drains announces it for want of others, and serves it.
+    others |= {one.vip: one.holder for one in rows if one.holder not in ("", found.server)}
     alone = [one.vip for one in rows if one.vip not in others]
     it = "it" if len(rows) == 1 else "them"
     if not found.neighbours:

@@ -143,13 +143,18 @@ def _handover(found: Status) -> Iterator[str]:
 
 def _carried(found: Status) -> Iterator[str]:
     """Say whose VIPs this server has, and why they have not."""
-    carried: dict[str, list[str]] = {}
+    carried: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for one in found.vips:
         if one.rank and one.holder == found.server:
-            carried.setdefault(one.owner, []).append(one.vip)
+            carried.setdefault((one.owner, tuple(one.unless)), []).append(one.vip)
     states = {one.server: _why_not(one) for one in found.neighbours}
-    for owner, vips in carried.items():
-        yield f"has {named(vips)} of {owner} now: {owner} {states.get(owner, 'is not known')}"
+    for (owner, others), vips in carried.items():
+        them = "it" if len(vips) == 1 else "them"
+        but = f", unless {' or '.join(others)} has {them}" if others else ""
+        why = "; ".join(
+            f"{name} {states.get(name, 'is not known')}" for name in dict.fromkeys((owner, *others))
+        )
+        yield f"has {named(vips)} of {owner} now{but}: {why}"
 
 
 def _why_not(owner: NeighbourRow) -> str:

@@ -192,6 +192,38 @@ def test_who_has_the_vips_of_another_says_why_and_does_not_complain() -> None:
     assert not list(complaints(found))
 
 
+def test_who_may_have_the_vips_of_another_says_unless_who_has_them() -> None:
+    def of(number: int, *others: str) -> VipRow:
+        vip = f"192.0.2.{number}"
+        return msgspec.structs.replace(
+            VIP, vip=vip, owner="s2", rank=2, holder="s1", unless=list(others)
+        )
+
+    found = changed(
+        vips=[of(2, "s2"), of(3, "s2"), of(4, "s2", "s3"), of(5, "s3")],
+        neighbours=[
+            NeighbourRow("s2", "unknown", False, [], 0.5, "no answer\x1b[31m\nto it"),
+            NeighbourRow("s3", "degraded", False, [], 0.5, "slow"),
+        ],
+    )
+    because = r"s2 unknown: no answer\x1b[31m\nto it"
+    assert [one for one in status_lines(found, 200) if one.startswith("has ")] == [
+        f"has VIPs 192.0.2.2, 192.0.2.3 of s2 now, unless s2 has them: {because}",
+        f"has VIP 192.0.2.4 of s2 now, unless s2 or s3 has it: {because}; s3 degraded: slow",
+        f"has VIP 192.0.2.5 of s2 now, unless s3 has it: {because}; s3 degraded: slow",
+    ]
+
+
+def test_what_one_that_drains_announces_for_want_of_others_is_announced() -> None:
+    drains = NeighbourRow("s2", "sound", True, [], 0.5, "")
+    rows = [msgspec.structs.replace(OUT, holder="s2")]
+    (line,) = complaints(changed(vips=rows, neighbours=[drains]))
+    assert line.endswith("; announced by s2")
+    rows = [msgspec.structs.replace(OUT, holder=one) for one in ("", "s1")]
+    (line,) = complaints(changed(vips=rows, neighbours=[drains]))
+    assert line.endswith("; nobody else is known to announce them")
+
+
 def test_a_neighbour_that_cannot_be_asked_is_a_complaint_and_one_that_fails_is_none() -> None:
     failed = NeighbourRow("s2", "failed", False, [], 0.5, "nothing listens on port 443")
     assert not list(complaints(changed(neighbours=[failed])))

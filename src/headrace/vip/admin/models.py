@@ -19,7 +19,8 @@ class VipRow(msgspec.Struct):
 
     `announced` is the route in words ("": none); `acknowledged`: the speaker has taken it; `bound`:
     a check found the address on this machine. `holder` is the server whose announcement is the best
-    of those that this server knows ("": nobody's).
+    of those that this server knows ("": nobody's), `unless` are those that may have it rather: they
+    come before the holder, and it is not known what they announce.
     """
 
     vip: str
@@ -38,6 +39,7 @@ class VipRow(msgspec.Struct):
     for_s: float
     bound: bool
     holder: str = ""
+    unless: list[str] = []
 
 
 class BfdRow(msgspec.Struct):

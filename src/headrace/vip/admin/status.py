@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection, Mapping
 
 from headrace.bgp.announcement import Announcement, Family, community_text, family_of
-from headrace.vip.admin.holders import holders
+from headrace.vip.admin.holders import holders, unless
 from headrace.vip.admin.models import (
     BfdRow,
     EdgeRow,
@@ -33,6 +34,7 @@ def status(server: Announcing) -> Status:
     wish = server.wish(now)
     memory, learnt = server.memory, server.learning.counts()
     has = _holders(server, now)
+    but = _unless(server, has, now)
     return Status(
         server=server.me,
         site=server.order.site.name,
@@ -50,7 +52,10 @@ def status(server: Announcing) -> Status:
         view=server.view.version,
         clients=server.clients.count(),
         edge=_edge(server),
-        vips=[_vip(server, one, has.get(one.vip, "")) for one in server.plan.vips],
+        vips=[
+            _vip(server, one, has.get(one.vip, ""), but.get(one.vip, ()))
+            for one in server.plan.vips
+        ],
         sessions=_sessions(server, now),
         neighbours=[_neighbour(server, name) for name in _others(server)],
         handover=_handover(server),
@@ -79,9 +84,7 @@ def explain(server: Announcing, vip: Address) -> list[str] | None:
     if planned.announcement is not None and not _is_heard(server, vip):
         lines.append(f"no router hears it: no session of IPv{vip.version} is up")
     lines.append(f"because {planned.why.value}: {MEANINGS[planned.why]}{note}")
-    holder = _holders(server, time.time()).get(vip)
-    if holder is not None:
-        lines.append(f"as far as {server.me} knows, {holder or 'nobody'} has it")
+    lines += _holder_line(server, vip, time.time())
     lines += _check_lines(server, vip)
     wish = server.wish(time.time())
     by = f" ({wish.note})" if wish.note else ""
@@ -108,6 +111,21 @@ def _holders(server: Announcing, now: float) -> dict[Address, str]:
     return holders(server.order, heard(server.plan, up), server.neighbours.at(now))
 
 
+def _unless(
+    server: Announcing, has: Mapping[Address, str], now: float
+) -> dict[Address, tuple[str, ...]]:
+    return unless(server.order, server.me, has, server.neighbours.at(now))
+
+
+def _holder_line(server: Announcing, vip: Address, now: float) -> list[str]:
+    has = _holders(server, now)
+    if vip not in has:
+        return []
+    names = _unless(server, has, now).get(vip)
+    but = f", unless {' or '.join(names)} has" if names else ""
+    return [f"as far as {server.me} knows, {has[vip] or 'nobody'} has it{but}"]
+
+
 def _check_lines(server: Announcing, vip: Address) -> list[str]:
     health = server.health.get(vip)
     if health is None:
@@ -126,7 +144,11 @@ def _neighbour_line(server: Announcing, name: str, vip: Address) -> str:
         return f"{name}: not asked yet"
     age_s = _age_s(known.at)
     problem = server.neighbours.problems.get(name, "")
-    has = "announces it" if vip in (known.announces or ()) else "does not announce it to serve it"
+    has = "does not announce it"
+    if vip in (known.announces or ()):
+        has = "announces it"
+    elif vip in known.worse:
+        has = "announces it, behind all that serve it"
     leaving = ", drains" if known.leaving else ""
     told = f": {problem}" if problem else f", {has}{leaving}"
     return f"{name}: {known.soundness.value}{told}; {age_s:.1f} s ago"
@@ -186,7 +208,7 @@ def _edge(server: Announcing) -> EdgeRow | None:
     return EdgeRow(edge.draining, edge.connections, edge.unready, edge.problem)
 
 
-def _vip(server: Announcing, one: PlannedVip, holder: str) -> VipRow:
+def _vip(server: Announcing, one: PlannedVip, holder: str, but: Collection[str]) -> VipRow:
     health = server.health.get(one.vip, Health())
     found = server.verdict(health)
     route = one.announcement
@@ -207,6 +229,7 @@ def _vip(server: Announcing, one: PlannedVip, holder: str) -> VipRow:
         for_s=found.for_s,
         bound=health.at is not None and health.why != UNBOUND,
         holder=holder,
+        unless=list(but),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headrace.topology.model import AdminState
-from headrace.vip.admin.holders import holders
+from headrace.vip.admin.holders import holders, unless
 from headrace.vip.announced import heard
 from headrace.vip.plan.floor import Neighbour, announces_worse, said_to_neighbours
 from headrace.vip.plan.health import Soundness, Verdict
@@ -61,3 +61,32 @@ def test_one_whose_checks_fail_has_nothing() -> None:
     found, _memory = plan(Known(ORDER, "n1", dict.fromkeys(ORDER.vips, failed)), None, NOW)
     has = holders(ORDER, found, {name: seen(name) for name in ("n2", "n3")})
     assert "n1" not in has.values()
+
+
+def test_those_before_the_holder_of_whom_nothing_is_known_may_have_it() -> None:
+    mine = planned("n1")[0]
+    for soundness in (Soundness.UNKNOWN, Soundness.DEGRADED):
+        others = {"n2": seen("n2"), "n3": Neighbour(soundness, NOW)}
+        has = holders(ORDER, mine, others)
+        found = unless(ORDER, "n1", has, others)
+        assert found
+        for vip, candidates in ORDER.vips.items():
+            names = candidates.names
+            is_before = names.index("n3") < names.index(has[vip])
+            assert found.get(vip, ()) == (("n3",) if is_before else ())
+
+
+def test_of_those_that_were_not_asked_yet_nothing_is_known() -> None:
+    has = holders(ORDER, planned("n1")[0], {})
+    found = unless(ORDER, "n1", has, {})
+    for vip, candidates in ORDER.vips.items():
+        names = candidates.names
+        assert found.get(vip, ()) == tuple(names[: names.index("n1")])
+    nobodys = unless(ORDER, "n1", dict.fromkeys(ORDER.vips, ""), {})
+    assert {frozenset(names) for names in nobodys.values()} == {frozenset(("n2", "n3"))}
+
+
+def test_who_answers_or_has_failed_is_in_no_doubt() -> None:
+    failed = replace(seen("n3"), soundness=Soundness.FAILED, announces=None)
+    others = {"n2": seen("n2"), "n3": failed}
+    assert unless(ORDER, "n1", holders(ORDER, planned("n1")[0], others), others) == {}

@@ -147,21 +147,23 @@ def _carried(found: Status) -> Iterator[str]:
     for one in found.vips:
         if one.rank and one.holder == found.server:
             carried.setdefault((one.owner, tuple(one.unless)), []).append(one.vip)
-    states = {one.server: _why_not(one) for one in found.neighbours}
+    known = {one.server: one for one in found.neighbours}
     for (owner, others), vips in carried.items():
         them = "it" if len(vips) == 1 else "them"
         but = f", unless {' or '.join(others)} has {them}" if others else ""
         why = "; ".join(
-            f"{name} {states.get(name, 'is not known')}" for name in dict.fromkeys((owner, *others))
+            f"{name} {_why_not(known.get(name), them)}" for name in dict.fromkeys((owner, *others))
         )
         yield f"has {named(vips)} of {owner} now{but}: {why}"
 
 
-def _why_not(owner: NeighbourRow) -> str:
+def _why_not(owner: NeighbourRow | None, them: str) -> str:
+    if owner is None:
+        return "is not known"
     if owner.leaving:
         return "drains"
     problem = f": {owner.problem}" if owner.problem else ""
-    return "does not announce that" if owner.soundness == "sound" else owner.soundness + problem
+    return f"does not announce {them}" if owner.soundness == "sound" else owner.soundness + problem
 
 
 def _alone(found: Status) -> Iterator[str]:

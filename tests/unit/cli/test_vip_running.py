@@ -177,17 +177,30 @@ def test_who_has_the_vips_of_another_says_why_and_does_not_complain() -> None:
 
     own = msgspec.structs.replace(VIP, holder="s1")
     found = changed(
-        vips=[own, of("s2", 2), of("s2", 3), of("s3", 4), of("s4", 5), of("s5", 6, "s5")],
+        vips=[
+            own,
+            of("s2", 2),
+            of("s2", 3),
+            of("s3", 4),
+            of("s4", 5),
+            of("s5", 6, "s5"),
+            of("s6", 7),
+            of("s6", 8),
+            of("s7", 9),
+        ],
         neighbours=[
             NeighbourRow("s2", "failed", False, [], 0.5, "no answer in time"),
             NeighbourRow("s3", "sound", True, [], 0.5, ""),
             NeighbourRow("s4", "sound", False, ["192.0.2.9"], 0.5, ""),
+            NeighbourRow("s6", "sound", False, [], 0.5, ""),
         ],
     )
     assert [one for one in status_lines(found, 140) if one.startswith("has ")] == [
         "has VIPs 192.0.2.2, 192.0.2.3 of s2 now: s2 failed: no answer in time",
         "has VIP 192.0.2.4 of s3 now: s3 drains",
-        "has VIP 192.0.2.5 of s4 now: s4 does not announce that",
+        "has VIP 192.0.2.5 of s4 now: s4 does not announce it",
+        "has VIPs 192.0.2.7, 192.0.2.8 of s6 now: s6 does not announce them",
+        "has VIP 192.0.2.9 of s7 now: s7 is not known",
     ]
     assert not list(complaints(found))
 

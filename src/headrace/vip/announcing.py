@@ -296,10 +296,10 @@ class Announcing:
         )
         found, self.memory = plan(known, self.memory, now)
         if found != self.plan:
-            for event in changed(self.plan, found, now):
+            former, self.plan = self.plan, found  # first: whatever fails below holds nothing up
+            for event in changed(former, found, now):
                 self.changes[event.kind] += 1
                 self.events.add(event)
-            self.plan = found
         self._adopt_addresses()
         leaves = self.wish(now).state is not AdminState.ONLINE
         self.clients.want(self.plan.addresses if leaves else ())

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
+
+import pytest
 
 from headrace.bgp.announcement import Announcement
 from headrace.bgp.errors import BgpError
@@ -17,7 +21,9 @@ from headrace.topology.build import load_topology
 from headrace.topology.coverage import CoverageTable
 from headrace.topology.snapshot import NetworkSnapshot
 from headrace.topology.view import NO_VIEW
+from headrace.topology.vips import Vip
 from headrace.vip.announcing import Announcing
+from headrace.vip.events import Event
 from headrace.vip.speak.starting import StartedSpeaker
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
@@ -164,3 +170,31 @@ def test_it_starts_though_what_it_waits_for_fails(tmp_path: Path) -> None:
         assert not problems
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_a_plan_that_cannot_be_told_of_is_gone_by_nevertheless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker, new = ToySpeaker(None), IPv4Address("192.0.2.77")
+
+    def fails(_event: Event) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    async def run() -> None:
+        announcing = Announcing(config_in(tmp_path), lambda: (), lambda *_both: speaker)
+        topology = load_topology(EXAMPLES / "vips.toml")
+        announcing.adopt_network(NetworkSnapshot(topology, "1", CoverageTable(topology)), NO_VIEW)
+        announcing.start()
+        monkeypatch.setattr(announcing.events, "add", fails)
+        own = topology.server(announcing.me)
+        more = replace(own, vips=(*own.vips, Vip(ipv4=new)))
+        servers = tuple(more if one is own else one for one in topology.servers)
+        topology = replace(topology, servers=servers)
+        announcing.adopt_network(NetworkSnapshot(topology, "2", CoverageTable(topology)), NO_VIEW)
+        planned_s = announcing.planned_s
+        while announcing.planned_s == planned_s:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert new in announcing.plan.addresses
+        await announcing.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))

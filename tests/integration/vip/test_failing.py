@@ -97,6 +97,14 @@ def test_what_hangs_is_noticed_and_what_is_killed_comes_back(site: VipSite) -> N
     # All of it: what it bound stays, is known to be its own by the next one, and goes with that.
     first.vip.kill()
     moved(site)
+    second = site.servers[2]
+
+    def doubts() -> bool:
+        explained = second.headrace("explain", vip_of(1)).stdout
+        return "as far as s2 knows, s2 has it, unless s1 has\n" in explained
+
+    site.until(doubts, "it is not known any more what the first announces")
+    assert "of s1 now, unless s1 has them: s1 unknown: " in second.headrace("status").stdout
     assert vip_of(1) in first.bound()
     first.vip.start()
     site.settled()

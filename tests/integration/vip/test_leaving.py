@@ -94,6 +94,13 @@ def test_the_last_server_does_not_leave_but_by_force(site: VipSite) -> None:
     assert "nothing listens on port 443" in explained
     site.goes_to(vip_of(1), 1)
     assert site.fetch(vip_of(1)) == BODY
+
+    def others_know() -> bool:
+        found = second.headrace("explain", vip_of(2)).stdout
+        return f"{first.name} has it\n" in found and "behind all that serve it, drains" in found
+
+    site.until(others_know, "the one that failed knows who has its VIPs")
+    assert f"; announced by {first.name}" in second.headrace("status", "--check").stdout
     assert first.headrace("drain", "--force").returncode == 0
     site.goes_to(vip_of(1), None)
     assert first.headrace("return").returncode == 0

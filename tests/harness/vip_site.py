@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -275,8 +275,14 @@ class VipSite:
         self.describe()
         self.router = BirdRouter(self.where, directory, self._bird())
 
-    def describe(self, announce: str = "", more: str = "", states: Mapping[int, str] = {}) -> None:
-        """Write the description."""
+    def describe(
+        self,
+        announce: str = "",
+        more: str = "",
+        states: Mapping[int, str] = {},
+        without: Collection[int] = (),
+    ) -> None:
+        """Write the description, in which the servers `without` VIPs have none."""
         text = (
             '[[network]]\nname = "isp"\nprefixes = ["198.51.100.0/24"]\n'
             f'[[site]]\nname = "site"\nnetwork = "isp"\n[site.announce]\n{announce}\n'
@@ -286,8 +292,9 @@ class VipSite:
             text += (
                 f'[[server]]\nname = "{server.name}"\nsite = "site"\nhost = "{server.name}.example"'
                 f'\nipv4 = ["10.99.{number}.2"]\nipv6 = ["fd99:{number}::2"]\n{state}'
-                f'vips = [{{ ipv4 = "{vip_of(number)}", ipv6 = "{vip6_of(number)}" }}]\n'
             )
+            if number not in without:
+                text += f'vips = [{{ ipv4 = "{vip_of(number)}", ipv6 = "{vip6_of(number)}" }}]\n'
         text += (
             '[[coverage]]\nname = "all"\ndefault = true\nnetworks = ["isp"]\n'
             f'sites = [{{ name = "site" }}]\n[[class]]\nname = "everything"\n{more}\n'

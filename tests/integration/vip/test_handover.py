@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.harness.downloads import download, handover, passes
 from tests.harness.namespaces import Namespaces
-from tests.harness.vip_site import BODY, LARGE, VipSite, vip6_of, vip_of
+from tests.harness.vip_site import BODY, LARGE, VipServer, VipSite, vip6_of, vip_of
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -50,6 +51,27 @@ def test_downloads_outlive_a_drain_and_a_return(site: VipSite) -> None:
     for one in new:
         one.ends_well(large)
     site.until(lambda: handover(first, "passed") > 0, "packets were passed on")
+
+
+def test_vips_taken_out_of_the_description_hold_up_no_plan(site: VipSite) -> None:
+    first, second = site.servers[1], site.servers[2]
+
+    def leaves(server: VipServer) -> bool:
+        return {one["vip"]: one["standing"] for one in server.status().get("vips", [])} == {
+            vip_of(1): "leaving", vip6_of(1): "leaving",
+            vip_of(2): "serving", vip6_of(2): "serving",
+        }  # fmt: skip
+
+    site.describe('linger = "60s"\ndrain = "5s"', without=[1])
+    for server in (first, second):
+        site.until(partial(leaves, server), f"{server.name} plans by it")
+        assert "plan_failed" not in server.vip.log()
+    # Old routes lead there yet, and what comes by them is served.
+    site.settled()
+    assert site.fetch(vip_of(1)) == BODY
+    site.describe('linger = "60s"\ndrain = "5s"')
+    site.until(lambda: passes(second, vip_of(1)) == "s1", "s2 passes on to s1 again")
+    site.settled()
 
 
 def test_a_neighbour_that_dies_is_asked_no_more(site: VipSite) -> None:

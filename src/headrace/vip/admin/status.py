@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Mapping
 
 from headrace.bgp.announcement import Announcement, Family, community_text, family_of
-from headrace.vip.admin.holders import holders, unless
 from headrace.vip.admin.models import (
     BfdRow,
     EdgeRow,
@@ -21,6 +20,7 @@ from headrace.vip.admin.models import (
 from headrace.vip.announced import heard
 from headrace.vip.announcing import Announcing
 from headrace.vip.checks.judged import UNBOUND
+from headrace.vip.handover.holders import holders, unless
 from headrace.vip.handover.running import CUT_OFF
 from headrace.vip.plan.health import Health
 from headrace.vip.plan.meanings import MEANINGS

@@ -9,12 +9,13 @@ packet from another server, and does not know it either, asks who had the VIP be
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from headrace.vip.handover.holders import SILENT, best_that_serves, holders, may_be_better, who_has
 from headrace.vip.plan.floor import Neighbour, announces_worse
 from headrace.vip.plan.health import Soundness
-from headrace.vip.plan.model import Address, Plan, Standing
+from headrace.vip.plan.model import Address, Plan
 from headrace.vip.plan.order import Candidates, SiteOrder
 
 STARTING_S = 5.0
@@ -62,8 +63,6 @@ class Failing:
 NOBODY = Holding()
 _NO_CANDIDATES = Candidates("", 0, ())
 
-_SILENT = (Soundness.UNKNOWN, Soundness.DEGRADED)
-"""Such others were not asked, or did not answer."""
 _NO_ANSWER = (Soundness.UNKNOWN, Soundness.FAILED)
 
 Holdings = Mapping[Address, Holding]
@@ -83,15 +82,12 @@ def next_holdings(
 
     A server that starts takes it that others had what they announce: it had nothing itself.
     """
-    me, mine = plan.server, _serves(plan)
+    me, found = plan.server, {}
     worse = frozenset(one.vip for one in plan.vips if announces_worse(one))
-    leaves = any(one.standing is Standing.WORST for one in plan.vips)
-    found = {}
-    for vip in order.ranks(me):
+    for vip, has in holders(order, plan, neighbours).items():
         candidates, holding = order.vips[vip], before.get(vip, NOBODY)
-        best = who_has(candidates, me, vip, mine, worse, neighbours, leaves=leaves)
-        if best != me and may_be_better(candidates, best, me, doubtful):
-            best = ""
+        doubted = has != me and may_be_better(candidates, has, me, doubtful)
+        best = "" if doubted else has
         known = holding
         last = neighbours.get(holding.holder)
         lives = last is not None and last.soundness is not Soundness.FAILED
@@ -202,7 +198,7 @@ def next_ports(
             continue
         elif known.given_up:
             found[name] = known
-        elif one.soundness in _SILENT:
+        elif one.soundness in SILENT:
             found[name] = Port(known.number, one.at)
         elif one.soundness is Soundness.FAILED and (
             0 <= now - known.at < patience_s
@@ -314,7 +310,7 @@ def keeps_connections(
         following = holding.holder
         if is_here:
             candidates = order.vips.get(vip, _NO_CANDIDATES)
-            following = _best_that_serves(candidates, me, vip, (), neighbours)
+            following = best_that_serves(candidates, me, vip, (), neighbours)
         elif not any(name == me for name, _until in holding.past):
             continue
         known = neighbours.get(following)
@@ -323,72 +319,3 @@ def keeps_connections(
         elif is_here:
             return False
     return found
-
-
-def _serves(plan: Plan) -> frozenset[Address]:
-    return frozenset(
-        one.vip
-        for one in plan.vips
-        if one.announcement is not None and one.standing <= Standing.LEAVING
-    )
-
-
-def _best_that_serves(
-    candidates: Candidates,
-    me: str,
-    vip: Address,
-    mine: Collection[Address],
-    neighbours: Mapping[str, Neighbour],
-) -> str:
-    for name in candidates.names:
-        if name == me:
-            if vip in mine:
-                return me
-            continue
-        known = neighbours.get(name)
-        if (
-            known is not None
-            and known.soundness is Soundness.SOUND
-            and vip in (known.announces or ())
-        ):
-            return name
-    return ""
-
-
-def who_has(
-    candidates: Candidates,
-    me: str,
-    vip: Address,
-    mine: Collection[Address],
-    worse: Collection[Address],
-    neighbours: Mapping[str, Neighbour],
-    *,
-    leaves: bool = False,
-) -> str:
-    """Return who has a VIP: the best of those that serve it, else of those that announce it
-    worse, else of those that leave, as this server does if it `leaves`.
-    """
-    best = _best_that_serves(candidates, me, vip, mine, neighbours)
-    if best:
-        return best
-    leaving = {
-        name: one.leaving
-        for name, one in neighbours.items()
-        if vip in one.worse and one.soundness is not Soundness.FAILED
-    }
-    if vip in worse:
-        leaving[me] = leaves
-    stay = (name for name, goes in leaving.items() if not goes)
-    return _best(candidates, stay) or _best(candidates, leaving)
-
-
-def may_be_better(candidates: Candidates, found: str, me: str, doubtful: Collection[str]) -> bool:
-    """Return whether one of which it is not known may have a VIP rather than who was found."""
-    names = [name for name in candidates.names if name != me]
-    better = names[: names.index(found)] if found in names else names
-    return any(name in doubtful for name in better)
-
-
-def _best(candidates: Candidates, announcers: Iterable[str]) -> str:
-    names = set(announcers)
-    return next((name for name in candidates.names if name in names), "")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from headrace.bgp.announcement import Family
 from headrace.bgp.session import Session
-from headrace.vip.handover.holding import may_be_better, who_has
+from headrace.vip.handover.holders import may_be_better, who_has
 from headrace.vip.plan.floor import Neighbour
 from headrace.vip.plan.health import Soundness
 from headrace.vip.plan.hearing import Hearing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headrace.topology.model import AdminState
-from headrace.vip.admin.holders import holders, unless
 from headrace.vip.announced import heard
+from headrace.vip.handover.holders import holders, unless
 from headrace.vip.plan.floor import Neighbour, announces_worse, said_to_neighbours
 from headrace.vip.plan.health import Soundness, Verdict
 from headrace.vip.plan.model import Memory, Plan
